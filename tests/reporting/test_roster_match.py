@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headcount.kernel.attributes import canonical
 from headcount.reporting.attendance import Person
 from headcount.reporting.roster import RosterPerson, Schedule, Status
 from headcount.reporting.roster_match import compare, name_key
@@ -13,8 +14,8 @@ from headcount.reporting.roster_match import compare, name_key
 SCHEDULE = Schedule(0, 3_600_000, Fraction(1, 2), 300_000, 300_000, has_started=True)
 
 
-def person(user_id=None, name=None, *, start=0, end=3_600_000, connection="c"):
-    return Person(user_id, connection, name, 1, start, end, ((start, end),))
+def person(user_id=None, name=None, *, start=0, end=3_600_000, connection="c", **attributes):
+    return Person(user_id, connection, name, 1, start, end, ((start, end),), canonical(attributes))
 
 
 def listed(*rows):
@@ -41,6 +42,61 @@ def test_a_person_is_found_by_an_address_that_is_the_user_id_or_the_display_name
         {2: "present", 3: "present"},
         [],
     )
+
+
+def test_a_person_is_found_by_the_attribute_email_before_names():
+    people = [person("z-1", "Ann", email="BOB@x.example"), person("z-2", "Bob", email="ann@x.example")]
+    comparison = compare(
+        people, listed((None, "Ann", "Ann@x.example"), (None, "Bob", "bob@x.example")), SCHEDULE
+    )
+    assert [one.person.user_id for one in comparison.attendees] == ["z-2", "z-1"]
+
+
+def test_a_person_is_found_by_the_attribute_external_id():
+    people = [person("z-1", "Ann", external_id="s-1"), person("z-2", "Ann", external_id=7)]
+    assert result(people, ("s-1", None, None), ("7", "Ann", None)) == ({2: "present", 3: "present"}, [])
+
+
+def test_a_person_with_another_external_id_is_another_person():
+    people = [person(None, "Ann", external_id="s-1"), person(None, "Bob", external_id="s-2", connection="d")]
+    assert result(people, ("s-1", "Ann", None), ("s-3", "Bob", None)) == (
+        {2: "present", 3: "absent"},
+        ["Bob"],
+    )
+
+
+def test_a_user_id_precedes_an_attribute():
+    people = [person("u-1", "Ann", email="bob@x.example"), person("u-2", "Bob", email="ann@x.example")]
+    comparison = compare(people, listed(("u-1", None, "ann@x.example")), SCHEDULE)
+    assert [one.user_id for one in comparison.attendees] == ["u-1", "u-2"]
+
+
+def test_connections_with_the_same_address_are_one_person():
+    people = [
+        person("z-1", None, end=1_200_000, connection="c", email="ann@x.example"),
+        person("z-2", "Ann", start=1_500_000, connection="d", email="Ann@x.example"),
+    ]
+    (attendee,) = compare(people, listed((None, None, "ann@x.example")), SCHEDULE).attendees
+    assert (attendee.person.connections, attendee.attended_ms, attendee.user_name) == (2, 3_300_000, "Ann")
+
+
+def test_a_connection_with_the_address_belongs_to_a_person_found_by_id():
+    people = [
+        person("u-1", "Ann", end=600_000, connection="c"),
+        person(None, "Ann's phone", start=600_000, connection="d", email="ann@x.example"),
+        person("u-2", "Eve", connection="e", email="ann@x.example"),
+    ]
+    comparison = compare(people, listed(("u-1", None, "ann@x.example")), SCHEDULE)
+    assert [(one.user_id, one.attended_ms) for one in comparison.attendees] == [
+        ("u-1", 3_600_000),
+        ("u-2", 3_600_000),
+    ]
+
+
+def test_an_address_of_two_lines_is_ambiguous():
+    people = [person("z-1", "Ann", email="team@x.example")]
+    rows = ("s-1", "Ann", "team@x.example"), ("s-2", "Bob", "team@x.example")
+    assert result(people, *rows) == ({2: ["c"], 3: ["c"]}, [])
 
 
 @pytest.mark.parametrize("name", ["ann  MÜLLER", "Müller, Ann", "Ann Mu\u0308ller", "Ann Muller"])
@@ -130,15 +186,22 @@ NAMES = st.sampled_from(["Ann", "ann", "Bob", "Cy", None])
 IDS = st.sampled_from(["u-1", "u-2", "u-3", None])
 
 
-@given(st.lists(st.tuples(IDS, NAMES), max_size=6), st.lists(st.tuples(IDS, NAMES), max_size=6))
+EMAILS = st.sampled_from(["a@x.example", "A@x.example", "b@x.example", None])
+
+
+@given(
+    st.lists(st.tuples(IDS, st.one_of(NAMES, EMAILS), EMAILS, IDS), max_size=6),
+    st.lists(st.tuples(IDS, NAMES, EMAILS), max_size=6),
+)
 def test_each_line_and_each_person_is_in_the_result_exactly_once(joined, expected):
     ids = set()
     people = []
-    for number, (user_id, name) in enumerate(joined):
+    for number, (user_id, name, email, external_id) in enumerate(joined):
         if user_id is None or user_id not in ids:
             ids.add(user_id)
-            people.append(person(user_id, name, connection=f"c-{number}"))
-    roster = listed(*((user_id, name, None) for user_id, name in expected if user_id or name))
+            known = {"email": email, "external_id": external_id}
+            people.append(person(user_id, name, connection=f"c-{number}", **known))
+    roster = listed(*(row for row in expected if any(row)))
     comparison = compare(people, roster, SCHEDULE)
     lines = [one.listed.line for one in (*comparison.attendees, *comparison.ambiguous) if one.listed]
     assert sorted(lines) == [one.line for one in roster]

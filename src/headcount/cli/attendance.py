@@ -250,7 +250,7 @@ def _object(attendee: "Attendee", schedule: "Schedule") -> dict[str, Any]:
         "status": str(attendee.status),
         "user_id": attendee.user_id,
         "user_name": attendee.user_name,
-        "email": None if listed is None else listed.email,
+        "email": attendee.email,
         "roster_line": None if listed is None else listed.line,
         "join_time": None if person is None else format_timestamp(person.first_join),
         "leave_time": None
@@ -286,7 +286,7 @@ def _table(chosen: "ChosenMeetings", comparison: "Comparison", schedule: "Schedu
             _words(attendee.status).capitalize(),
             _name(attendee),
             attendee.user_id,
-            None if attendee.listed is None else attendee.listed.email,
+            attendee.email,
             attendee.attended_ms,
             schedule.ratio_of(attendee.attended_ms),
             attendee.late_by_ms,

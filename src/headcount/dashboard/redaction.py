@@ -23,7 +23,7 @@ Redact = Callable[[Iterable[Entry]], list[Entry]]
 
 def redaction_of(passes: AccessTokens, share: AccessToken) -> Redact:
     """Return what a share does to entries before they are shown. It reads the store, and may write to it."""
-    return partial(redact, passes, share) if share.masked else _with_public_attributes
+    return partial(redact, passes, share) if share.masked else with_public_attributes
 
 
 def redact(passes: AccessTokens, share: AccessToken, entries: Iterable[Entry]) -> list[Entry]:
@@ -37,7 +37,8 @@ def _anonymous(entry: Entry, name: str) -> Entry:
     return entry._replace(participant_id=name, user_id=None, user_name=name, attributes=None)
 
 
-def _with_public_attributes(entries: Iterable[Entry]) -> list[Entry]:
+def with_public_attributes(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries with the attributes that a shared link may show."""
     return [
         entry if entry.attributes is None else entry._replace(attributes=_public_attributes(entry.attributes))
         for entry in entries

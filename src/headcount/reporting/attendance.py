@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from headcount.intervals import Interval, total_length, union
-from headcount.kernel.attributes import Attributes, merge
+from headcount.kernel.attributes import Attributes, merge, text_of, values_of
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.kernel.stay_table import LeftBy
@@ -40,6 +40,11 @@ class Person:
     def attended_ms(self) -> Ms:
         return total_length(self.spans)
 
+    def attribute(self, key: str) -> str | None:
+        """Return an attribute as text, or None if it is unknown."""
+        value = values_of(self.attributes).get(key)
+        return None if value is None else text_of(value)
+
 
 def people_in(entries: Iterable[Entry], now: Ms) -> list[Person]:
     """Return each person of a meeting once, by first join, then participant id. `entries` are all of the meeting."""
@@ -69,11 +74,13 @@ def person_of(entries: Iterable[Entry], now: Ms) -> Person:
 
 
 def merged(people: Iterable[Person]) -> Person:
-    """Return several connections without a user id as one person, whose time is the union of theirs."""
+    """Return several people who are one as one person: the time is the union of theirs, of ids and names the first is."""
     people = sorted(people, key=lambda person: (person.first_join, person.participant_id))
     leaves = [person.last_leave for person in people if person.last_leave is not None]
     return replace(
         people[0],
+        user_id=next((person.user_id for person in people if person.user_id), None),
+        user_name=next((person.user_name for person in people if person.user_name), None),
         connections=sum(person.connections for person in people),
         last_leave=max(leaves) if len(leaves) == len(people) else None,
         spans=union(span for person in people for span in person.spans),

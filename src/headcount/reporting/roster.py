@@ -96,6 +96,12 @@ class Attendee:
     left_early_by_ms: Ms | None = None
     listed: RosterPerson | None = None
 
+    @property
+    def email(self) -> str | None:
+        """The e-mail address on the roster, else the attribute `email`."""
+        listed = None if self.listed is None else self.listed.email
+        return listed or (None if self.person is None else self.person.attribute("email"))
+
 
 def roll_call(
     people: Iterable[Person], expected: Mapping[str, str | None], schedule: Schedule

@@ -1,14 +1,14 @@
 """Comparison of a meeting with a roster file: which person in the meeting is which person on the roster.
 
-A person is found by user id, else by an e-mail address that is the user id or the display name, else by name. Names are
-compared without case, accents, punctuation and the order of their words. Nothing is decided by chance: if several people
-fit, they are reported as ambiguous. Responsible for finding people; must not know files or how results are shown.
+A person is found by user id, else by the attribute `external_id`, else by the attribute `email`, else by an e-mail address
+that is the user id or the display name, else by name. Names are compared without case, accents, punctuation and the order
+of their words. Nothing is decided by chance: if several people fit, they are reported as ambiguous. Responsible for finding people; must not know files or how results are shown.
 """
 
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,12 +94,20 @@ class _Matcher:
         self._by_user_id(roster)
         # If the ids of the roster are those of the meeting, another id is another person, whatever their name.
         same_ids = bool(self.found)
-        self._by_email(self._open(roster))
-        self._by_name(self._open(roster), same_ids=same_ids)
+        self._by_attribute(roster, "external_id", lambda listed: listed.user_id)
+        same_external_ids = not same_ids and bool(self.found)
+        self._by_attribute(roster, "email", lambda listed: listed.email, str.casefold)
+        self._by_address(self._open(roster))
+        self._by_name(
+            self._open(roster),
+            lambda person: (
+                (same_ids and person.user_id is not None)
+                or (same_external_ids and person.attribute("external_id") is not None)
+            ),
+        )
 
     def unmatched(self) -> Iterator[Person]:
-        candidates = {id(person) for several in self.ambiguous.values() for person in several}
-        return (person for person in self._free() if id(person) not in candidates)
+        return self._free()
 
     def _open(self, roster: Iterable[RosterPerson]) -> list[RosterPerson]:
         return [
@@ -110,7 +118,9 @@ class _Matcher:
         return (person for person in self._people if id(person) not in self._used)
 
     def _match(self, listed: RosterPerson, people: Sequence[Person]) -> None:
-        self.found[listed.line] = people[0] if len(people) == 1 else merged(people)
+        known = self.found.get(listed.line)
+        everyone = people if known is None else [known, *people]
+        self.found[listed.line] = everyone[0] if len(everyone) == 1 else merged(everyone)
         self._used.update(map(id, people))
 
     def _by_user_id(self, roster: Iterable[RosterPerson]) -> None:
@@ -121,7 +131,37 @@ class _Matcher:
             if person is not None and id(person) not in self._used:
                 self._match(listed, [person])
 
-    def _by_email(self, roster: Iterable[RosterPerson]) -> None:
+    def _by_attribute(
+        self,
+        roster: Iterable[RosterPerson],
+        attribute: str,
+        text_of_listed: Callable[[RosterPerson], str | None],
+        form: Callable[[str], str] = str,
+    ) -> None:
+        """Match by an attribute that identifies people: all connections with its value are of one person.
+
+        They also belong to somebody who was found by an id, unless they have another user id.
+        """
+        by_text: dict[str, list[Person]] = defaultdict(list)
+        for person in self._free():
+            if (text := person.attribute(attribute)) is not None:
+                by_text[form(text)].append(person)
+        groups: dict[str, list[RosterPerson]] = defaultdict(list)
+        for listed in roster:
+            if (text := text_of_listed(listed)) is not None and form(text) in by_text:
+                groups[form(text)].append(listed)
+        for text, group in groups.items():
+            people = by_text[text]
+            if len(group) > 1:
+                self._report(self._open(group), people)
+                continue
+            known = self.found.get(group[0].line)
+            if known is not None and known.user_id is not None:
+                people = [person for person in people if person.user_id is None]
+            if people and group[0].line not in self.ambiguous:
+                self._match(group[0], people)
+
+    def _by_address(self, roster: Iterable[RosterPerson]) -> None:
         by_text: dict[str, list[Person]] = defaultdict(list)
         for person in self._free():
             for text in {(person.user_id or "").casefold(), (person.user_name or "").casefold()} - {""}:
@@ -131,7 +171,7 @@ class _Matcher:
                 free = [one for one in by_text.get(listed.email.casefold(), ()) if id(one) not in self._used]
                 self._decide([listed], free)
 
-    def _by_name(self, roster: Iterable[RosterPerson], *, same_ids: bool) -> None:
+    def _by_name(self, roster: Iterable[RosterPerson], has_other_id: Callable[[Person], bool]) -> None:
         by_name: dict[str, list[Person]] = defaultdict(list)
         for person in self._free():
             by_name[name_key(person.user_name or "")].append(person)
@@ -140,8 +180,8 @@ class _Matcher:
             if listed.name is not None and (key := name_key(listed.name)):
                 namesakes[key].append(listed)
         for key, group in namesakes.items():
-            has_ids = same_ids and any(listed.user_id for listed in group)
-            people = [person for person in by_name.get(key, ()) if not (has_ids and person.user_id)]
+            has_ids = any(listed.user_id for listed in group)
+            people = [person for person in by_name.get(key, ()) if not (has_ids and has_other_id(person))]
             self._decide(group, people)
 
     def _decide(self, group: Sequence[RosterPerson], people: Sequence[Person]) -> None:
@@ -152,7 +192,13 @@ class _Matcher:
         if len(group) == 1 and are_one:
             self._match(group[0], people)
             return
-        self.ambiguous.update({listed.line: list(people) for listed in group})
+        self._report(group, people)
+
+    def _report(self, group: Sequence[RosterPerson], people: Sequence[Person]) -> None:
+        """Report the candidates of people of the roster, who are nobody else's match from now on."""
+        if group:
+            self.ambiguous.update({listed.line: list(people) for listed in group})
+            self._used.update(map(id, people))
 
 
 def name_key(name: str) -> str:

@@ -13,7 +13,7 @@ from functools import reduce
 from typing import Final, NamedTuple
 
 from headcount.intervals import Interval, at_least, intersection, total_length, union
-from headcount.kernel.attributes import text_of, values_of
+from headcount.kernel.attributes import Attributes, text_of, values_of
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import INFERRED
@@ -117,23 +117,22 @@ def _people(entries: Iterable[Entry], sides: Sequence[Side], now: Ms) -> list[_P
 
 def _matcher(sides: Sequence[Side]) -> Callable[[Entry], int]:
     """Return the function from an entry to the sides whose conditions it fits, as bits."""
-    of_attributes: dict[str | None, Mapping[str, str]] = {}
+    wanted = {name for (conditions,) in sides for name in conditions if name.startswith(ATTRIBUTE)}
+    of_attributes: dict[Attributes | None, Mapping[str, str]] = {None: {}}
 
     def fits(entry: Entry) -> int:
-        values = of_attributes.get(entry.attributes)
-        if values is None:
-            known = values_of(entry.attributes)
-            values = {f"{ATTRIBUTE}{key}": text_of(value) for key, value in known.items()}
-            of_attributes[entry.attributes] = values
-        own = {"user_id": entry.user_id, "participant_id": entry.participant_id}
+        known = of_attributes.get(entry.attributes)
+        if known is None:
+            known = of_attributes[entry.attributes] = {
+                name: text_of(value)
+                for key, value in values_of(entry.attributes).items()
+                if (name := f"{ATTRIBUTE}{key}") in wanted
+            }
+        values = {"user_id": entry.user_id, "participant_id": entry.participant_id, **known}
         return sum(
             1 << number
             for number, (conditions,) in enumerate(sides)
-            if conditions
-            and all(
-                (own[name] if name in own else values.get(name)) in accepted
-                for name, accepted in conditions.items()
-            )
+            if conditions and all(values.get(name) in accepted for name, accepted in conditions.items())
         )
 
     return fits

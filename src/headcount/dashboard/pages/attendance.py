@@ -19,6 +19,7 @@ from headcount.dashboard.formats import name_of
 from headcount.dashboard.pages import meeting as meeting_page
 from headcount.dashboard.pages import query
 from headcount.dashboard.pages.downloads import csv_response, xlsx_response
+from headcount.dashboard.redaction import with_public_attributes
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
@@ -99,7 +100,8 @@ async def compare(view: View, upload: Upload) -> Response:
 async def respond(view: View, meeting: MeetingRow, back: str, upload: Upload | None) -> Response:
     """Return the page about a meeting whose own page is at `back`: the form, and what follows from the one in `upload`.
 
-    Without a session, as by a shared link, user ids of the meeting are not shown.
+    Without a session, as by a shared link, user ids of the meeting are not shown, and people are not found by their
+    attributes `email` and `external_id`.
     """
     form = _Form(view, meeting, back, dict(upload.fields) if upload else {})
     if upload is None:
@@ -162,6 +164,8 @@ def _result(view: View, meeting: MeetingRow, fields: Mapping[str, str]) -> Resul
     roster = read_roster(fields.get("roster", ""))
     schedule = _schedule(view, meeting, fields)
     entries: Sequence[Entry] = view.context.store.meetings.entries([meeting])[meeting.id]
+    if view.visitor is None:
+        entries = with_public_attributes(entries)
     found = compare_with_roster(people_in(entries, view.now), roster.people, schedule)
     status = query.choice(fields, "status", _STATUSES)
     rows = [
@@ -186,7 +190,7 @@ def _row(attendee: Attendee, schedule: Schedule, *, has_ids: bool) -> ResultRow:
     return ResultRow(
         name,
         attendee.user_id if has_ids else (None if listed is None else listed.user_id),
-        None if listed is None else listed.email,
+        attendee.email,
         attendee.status,
         None if person is None else person.first_join,
         None if person is None else person.last_leave,

@@ -107,7 +107,7 @@ def sides_of(query: QueryParams) -> list[tuple[str, Conditions]]:
         if _is_condition(param):
             value = params.parse_text(param, text)
             sides[number] = value, {param: [value]}
-        elif "." in param:
+        elif "." in param or param.startswith("attribute"):
             name, _, condition = param.partition(".")
             if not name or not _is_condition(condition):
                 raise invalid(f'"{param[:99]}" must end in one of [{", ".join(_SHORT)}, {ATTRIBUTE}KEY]')

@@ -159,6 +159,22 @@ def test_an_ambiguous_name_is_reported_and_not_assigned(service, client):
     assert "Kim Park (u-1), Kim Park (u-2)" in page
 
 
+def test_a_person_is_found_by_the_email_of_their_attributes(service, client):
+    events = [
+        {"room": "exam", "kind": kind, "participant_id": "c-1", "user_name": "iPad", "at": START.timestamp() + second,
+         "attributes": {"email": "Ana@example.org"}}
+        for kind, second in (("join", 0), ("leave", 600))
+    ]  # fmt: skip
+    assert service.client().post("/events?wait=true", json=events).status_code == 200
+    (found,) = service.client().get("/meetings", params={"room": "exam"}).json()["data"]
+    answer = compare(client, found["id"], roster=ROSTER, action="csv")
+    rows = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+    statuses = {row["Name"]: row["Status"] for row in rows}
+    assert statuses == dict.fromkeys(("Li, Bo", "Cem Oz", "Dan Ray", "Eve Fox"), "Absent") | {
+        "iPad": "Present"
+    }
+
+
 def test_ten_thousand_people_are_compared_and_shown_some_at_a_time(client, meeting):
     names = [f"Person {''.join(chr(97 + int(digit)) for digit in str(n))}" for n in range(10_000)]
     page = compare(client, meeting, roster="\n".join(["name", *names]))

@@ -229,6 +229,14 @@ def test_a_link_with_names_compares_a_roster_and_shows_no_user_ids(service, admi
     assert "u-bob" not in exported
 
 
+def test_a_link_does_not_find_people_by_attributes_that_it_does_not_show(service, admin, anonymous):
+    visit = [{**event, "attributes": {"email": "ann@example.org"}} for event in stay("Ann", "c-1", 0, 120)]
+    (meeting,) = create_meetings(service, "by-email", visit)
+    roster = {"roster": "ann@example.org"}
+    answer = anonymous.post(f"{create_share(admin, 'meeting', meeting)}/attendance", data=roster)
+    assert re.findall(r'class="flag \w*">([A-Z]\w+)<', answer.text) == ["Absent", "Unexpected"]
+
+
 def test_a_link_to_a_room_compares_its_meetings_and_no_others(service, admin, anonymous):
     (meeting,) = create_meetings(service, "seminar", stay("Ann", "c-1", 0, 120))
     (foreign,) = create_meetings(service, "elsewhere", stay("Ann", "c-1", 0, 120))
