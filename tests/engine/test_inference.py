@@ -9,7 +9,7 @@ from headcount.engine.inference import infer_from_snapshot, infer_timeouts, next
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.room import Room
 from headcount.kernel.rules import Rules
-from headcount.store.records import SNAPSHOT, LogEntry, Origin, StoredEntry
+from headcount.store.records import SNAPSHOT, LogEntry, Origin, Provenance, StoredEntry
 
 RULES = Rules(10, 30, 600, 15)
 
@@ -54,6 +54,14 @@ def test_an_entry_inferred_from_a_snapshot_has_all_its_fields():
         "d", "r", 1, 50, 222, "d", "u1", "Ann", None, None, "snapshot", None, entry.key, Origin.INFERRED
     )
     assert len(entry.key) == 16
+
+
+def test_an_entry_inferred_from_a_snapshot_has_its_provenance_and_one_by_timeout_has_none():
+    room = room_with((0, "a"))
+    provenance = Provenance("key:k", b"digest")
+    seen = snapshot(50, {"participant_id": "b"})._replace(provenance=provenance)
+    assert [entry[-2:] for entry in infer_from_snapshot(room, seen)] == [provenance] * 2
+    assert [entry[-2:] for entry in infer_timeouts(room, 500, 500)] == [(None, None)]
 
 
 def key_of(room, said):

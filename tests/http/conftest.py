@@ -49,7 +49,12 @@ class World:
         self.now = 100_000
         self.epoch = store.projections.take_over()
         self.query_context = QueryContext(
-            store.meetings, store.usage, Rules(), lambda: ms(self.now), granularity_s
+            store.meetings,
+            store.usage,
+            Rules(),
+            lambda: ms(self.now),
+            granularity_s,
+            senders=store.sources.senders,
         )
         app = Starlette(routes=routes(self.query_context), exception_handlers=HANDLERS)
         app.router.redirect_slashes = False  # the middleware removes them, as in the service

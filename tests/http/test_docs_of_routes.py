@@ -12,6 +12,9 @@ from headcount.http.routes.inbound import InboundResult
 from headcount.ingest.event_json import SnapshotBody
 from headcount.kernel.events import Event, Kind
 from headcount.sources.event_format import EventBody
+from headcount.store.provenance import digest_of
+from headcount.store.records import Provenance
+from headcount.store.sources import SourceRow
 from support import ROOT
 from support.openapi import document, reading_document
 from support.stored import StoredEngine
@@ -39,7 +42,8 @@ def engine(tmp_path_factory):
         return Event(kind, "blue-room", T0 + second * 1_000, participant_id, **user)
 
     ines = {"user_id": "u-17", "user_name": "Ines"}
-    engine.append(
+    engine.store.sources.add(SourceRow("t", "livekit", "default", "livekit", ("word",)))
+    events = (
         event(Kind.JOIN, 0, "c-1", **ines),
         event(Kind.JOIN, 15, "c-2"),
         event(Kind.LEAVE, 75, "c-2"),
@@ -47,6 +51,8 @@ def engine(tmp_path_factory):
         event(Kind.JOIN, 3_600, "c-3", **ines),
         event(Kind.JOIN, 3_610, "c-4", user_name="Tom", attributes='{"role":"guest"}'),
     )
+    for n, one in enumerate(events):
+        engine.append(one, received=one.at + 200, provenance=Provenance("t", digest_of(b"%d" % n)))
     engine.show(T0 + 3_642_000)
     yield engine
     engine.close()

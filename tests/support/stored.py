@@ -12,6 +12,7 @@ from headcount.kernel.rules import Rules
 from headcount.store import dedup
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import open_store
+from headcount.store.records import UNKNOWN_PROVENANCE
 from support.engines import NEW_YEAR
 
 DOMAIN = "default"
@@ -34,10 +35,10 @@ def stored(events, *, as_of, rules=None, domain=DOMAIN):
         return found
 
 
-def entry_of(event, received=0, *, domain=DOMAIN, origin=0):
+def entry_of(event, received=0, *, domain=DOMAIN, origin=0, provenance=UNKNOWN_PROVENANCE):
     """The entry of an event; the same event has the same key."""
     key = blake2b(repr(event).encode(), digest_size=16).digest()
-    return dedup.entry_of(event, domain, received, origin, key)
+    return dedup.entry_of(event, domain, received, origin, key, provenance)
 
 
 class StoredEngine:
@@ -53,8 +54,9 @@ class StoredEngine:
     def start(self):
         self.engine = Engine(self.store, self.rules, self.store.projections.take_over(), **self.options)
 
-    def append(self, *events, received=0, origin=0):
-        return self.store.log.append([[entry_of(event, received, origin=origin) for event in events]])[0]
+    def append(self, *events, received=0, origin=0, provenance=UNKNOWN_PROVENANCE):
+        entries = [entry_of(event, received, origin=origin, provenance=provenance) for event in events]
+        return self.store.log.append([entries])[0]
 
     def show(self, moment):
         """Work until what is shown is what was true at `moment`."""

@@ -14,7 +14,7 @@ import msgspec
 from headcount.kernel.attributes import Value, canonical
 from headcount.kernel.events import Inferred, Kind, Ms
 from headcount.kernel.room import Room
-from headcount.store.records import KIND_CODES, LogEntry, Origin, StoredEntry
+from headcount.store.records import KIND_CODES, UNKNOWN_PROVENANCE, LogEntry, Origin, Provenance, StoredEntry
 
 
 class SnapshotParticipant(msgspec.Struct):
@@ -30,15 +30,17 @@ _DECODER = msgspec.json.Decoder(list[SnapshotParticipant])
 
 
 def infer_from_snapshot(room: Room, entry: StoredEntry) -> Iterator[LogEntry]:
-    """Yield the joins and leaves that a snapshot reveals."""
+    """Yield the joins and leaves that a snapshot reveals, with its provenance."""
     assert entry.snapshot is not None
     listed = {one.participant_id: one for one in _DECODER.decode(entry.snapshot)}
     known = room.participants_at(entry.at)
     cause = (str(entry.position), Inferred.SNAPSHOT)
     for who in sorted(known.keys() - listed.keys()):
-        yield _entry(room, Kind.LEAVE, entry.at, entry.received, SnapshotParticipant(who), *cause)
+        yield _entry(
+            room, Kind.LEAVE, entry.at, entry.received, SnapshotParticipant(who), *cause, entry.provenance
+        )
     for who in sorted(listed.keys() - known.keys()):
-        yield _entry(room, Kind.JOIN, entry.at, entry.received, listed[who], *cause)
+        yield _entry(room, Kind.JOIN, entry.at, entry.received, listed[who], *cause, entry.provenance)
 
 
 def infer_timeouts(room: Room, stale_after: Ms, now: Ms) -> Iterator[LogEntry]:
@@ -60,8 +62,9 @@ def next_timeout(room: Room, stale_after: Ms) -> Ms | None:
 
 
 def _entry(
-    room: Room, kind: Kind, at: Ms, received: Ms, who: SnapshotParticipant, cause: str, inferred: Inferred
-) -> LogEntry:
+    room: Room, kind: Kind, at: Ms, received: Ms, who: SnapshotParticipant, cause: str, inferred: Inferred,
+    provenance: Provenance = UNKNOWN_PROVENANCE,
+) -> LogEntry:  # fmt: skip
     text = f"{inferred}\0{cause}\0{room.name}\0{kind}\0{who.participant_id}"
     return LogEntry(
         domain=room.domain,
@@ -79,4 +82,6 @@ def _entry(
         key=blake2b(text.encode(), digest_size=16).digest(),
         origin=Origin.INFERRED,
         attributes=canonical(who.attributes) if who.attributes else None,
+        sender=provenance.sender,
+        digest=provenance.digest,
     )

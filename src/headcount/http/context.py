@@ -6,9 +6,11 @@ read. It must not construct anything.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.requests import Request
 
+from headcount.http.cursors import Cursors
 from headcount.http.errors import invalid
 from headcount.http.large_answers import Body
 from headcount.http.params import INCLUDE
@@ -16,6 +18,7 @@ from headcount.http.serializer import Serializer
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.store.meetings import Meetings
+from headcount.store.provenance import Senders
 from headcount.store.sources import ExcludedParticipant
 from headcount.store.usage.queries import Usage
 
@@ -24,13 +27,21 @@ def _no_excluded_participants(*_: object) -> list[ExcludedParticipant]:
     return []
 
 
+def _no_senders(_: str) -> Senders:
+    return Senders({})
+
+
+_NO_SECRET: Final = Cursors(b"")
+
+
 @dataclass(frozen=True, slots=True)
 class QueryContext:
     """The dependencies of operations that read.
 
     `now` is the clock (ms). `excluded_participants` lists participants who are excluded from meetings. Lists with more entries
     than `few_entries` are encoded in chunks. `timeout_s` is that of the store. `room_url` is the address of a room with
-    `{room}` for its name, or empty.
+    `{room}` for its name, or empty. `senders` has those who sent the events of a domain, and `cursors` makes the positions of
+    these events opaque.
     """
 
     meetings: Meetings
@@ -44,6 +55,8 @@ class QueryContext:
     timeout_s: float = 30
     few_entries: int = 20_000
     room_url: str = ""
+    senders: Callable[[str], Senders] = _no_senders
+    cursors: Cursors = _NO_SECRET
 
     def serializer(self, query: Mapping[str, str] | None = None) -> Serializer:
         """Return the serializer of now, for answers with what `include` in a query names."""

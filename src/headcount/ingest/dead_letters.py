@@ -13,6 +13,7 @@ from headcount.kernel.events import Ms
 from headcount.limits import Limits
 from headcount.sources.api import InboundRequest
 from headcount.store.open import Store
+from headcount.store.provenance import digest_of
 from headcount.store.sources import DeadLetter, SourceRow
 
 
@@ -57,7 +58,14 @@ def _store_events(
     try:
         events = parse_request(source.source, request, limits)
         events = resolve(events, source.policy, store.sources, is_partial=source.source.is_partial)
-        normalized = normalize(events, source.policy, dead_letter.received, received, limits)
+        normalized = normalize(
+            events,
+            source.policy,
+            dead_letter.received,
+            received,
+            limits,
+            digest=digest_of(dead_letter.body),
+        )
     except BadInput:
         return None
     store.sources.add_excluded_participants(normalized.excluded)

@@ -214,9 +214,12 @@ def normalize(
 
 
 def inferred_entries(
-    events: Iterable[Event], policy: SourcePolicy, received: Ms, limits: Limits
+    events: Iterable[Event], policy: SourcePolicy, received: Ms, limits: Limits, digest: bytes | None = None
 ) -> list[LogEntry]:
-    """Return entries for events that a poll infers. Raise `BadInput` for an event that is refused."""
+    """Return entries for events that a poll infers. Raise `BadInput` for an event that is refused.
+
+    `digest` is that of the poll's responses.
+    """
     entries = []
     for event in events:
         require_time(event, received)
@@ -227,7 +230,7 @@ def inferred_entries(
                 policy.domain,
                 received,
                 Origin.INFERRED,
-                provenance=Provenance(policy.token or None),
+                provenance=Provenance(policy.token or None, digest),
             )
         )
     return entries

@@ -75,6 +75,7 @@ class Web:
                 query_context=QueryContext(
                     core.store.meetings, core.store.usage, core.rules, core.clock.now, settings["granularity_s"],
                     core.store.sources.excluded_participants, settings["request_timeout_s"], room_url=settings["room_url"],
+                    senders=core.store.sources.senders, cursors=self._cursors,
                 ),
                 webhook_endpoints=self._manager,
                 broadcaster=self.broadcaster,

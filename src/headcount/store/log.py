@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from headcount.kernel.events import Event, Ms, with_implied_join
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
-from headcount.store.records import AppendResult, LogEntry, StoredEntry, decode_event
+from headcount.store.records import AppendResult, LogEntry, Provenance, StoredEntry, decode_event
 
 
 class Log:
@@ -106,7 +106,10 @@ def events_after(connection: Connection, domain: str, room: str, after: Ms, posi
 
 
 def _entry(
-    position: int, domain: str, room: str, at: Ms, received: Ms, origin: int, snapshot: str | None, kind: int,
-    *fields: str | int | None,
+    position: int, domain: str, room: str, at: Ms, received: Ms, origin: int, snapshot: str | None, sender: str | None,
+    digest: bytes | None, kind: int, *fields: str | int | None,
 ) -> StoredEntry:  # fmt: skip
-    return StoredEntry(position, domain, room, at, received, origin, snapshot, kind, fields)
+    if snapshot is None:
+        return StoredEntry(position, domain, room, at, received, origin, None, kind, fields)
+    provenance = Provenance(sender, digest)
+    return StoredEntry(position, domain, room, at, received, origin, snapshot, kind, fields, provenance)

@@ -11,13 +11,14 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
 
-from headcount.kernel.events import Event, Ms
+from headcount.kernel.events import Ms
 from headcount.kernel.journal import FIRST_MARK, Mark
 from headcount.kernel.meetings import Entry, clip_stay
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, consistent_read
 from headcount.store.meeting_lists import MeetingFilter, Page, count_meetings, select_page
 from headcount.store.paging import LEFT_BY, entries_in_pages, entries_page, stay_of
+from headcount.store.provenance import LoggedEvent, logged_event
 from headcount.store.records import (
     Correction,
     DeferredRoom,
@@ -25,7 +26,6 @@ from headcount.store.records import (
     MeetingRow,
     StayRow,
     SupersededMeeting,
-    decode_event,
     decode_mark,
 )
 from headcount.store.statements import with_lists
@@ -151,8 +151,8 @@ class Meetings:
         with consistent_read(self._database) as connection:
             return entries_page(connection, meeting, limit, after, before)
 
-    def source_events(self, meeting: MeetingRow, limit: int) -> list[Event] | None:
-        """Return the events that a meeting follows from, as reported, by time; None if they are more than `limit`.
+    def source_events(self, meeting: MeetingRow, limit: int) -> list[LoggedEvent] | None:
+        """Return the events that a meeting follows from, as logged, by time; None if they are more than `limit`.
 
         They span from the mark before the meeting to the mark after it, with the later leaves that know a join there.
         """
@@ -166,9 +166,8 @@ class Meetings:
             within = key | {"after": after.at, "until": until}
             if connection.rows("count_room_events", **within)[0][0] > limit:
                 return None
-            rows = connection.rows("select_room_events", **within, position=NEVER)
-            rows += connection.rows("select_joins_of_later_leaves", **within, finalized=NEVER, position=NEVER)
-        return sorted((decode_event(meeting.room, *row) for row in rows), key=lambda event: event.at)
+            rows = connection.rows("select_logged_events", **within)
+        return [logged_event(meeting.room, *row) for row in rows]
 
     # Rooms and users.
 

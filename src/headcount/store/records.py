@@ -78,7 +78,7 @@ _JOINED_AT: Final = 4
 
 
 class StoredEntry(NamedTuple):
-    """One entry of the log as the engine reads it. `snapshot` is None unless the entry is a snapshot."""
+    """One entry of the log as the engine reads it. Only a snapshot has `snapshot` and `provenance`."""
 
     position: int
     domain: str
@@ -89,6 +89,7 @@ class StoredEntry(NamedTuple):
     snapshot: str | None
     kind: int
     fields: tuple[Any, ...]
+    provenance: Provenance = UNKNOWN_PROVENANCE
 
     @property
     def first_time(self) -> Ms:

@@ -17,6 +17,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Kind, Ms
 from headcount.limits import require_label
 from headcount.store.database import Database
+from headcount.store.provenance import Senders, read_senders
 from headcount.store.records import KIND_CODES
 
 DEAD_LETTERS_LIMIT: Final = 1_000
@@ -126,6 +127,10 @@ class Sources:
         """Return all sources by domain and name."""
         with self._database.reading() as connection:
             return [_source(*row) for row in connection.rows("select_sources")]
+
+    def senders(self, domain: str) -> Senders:
+        """Return what is shown of those who sent the entries of a domain: sources, API keys and files."""
+        return read_senders(self._database, domain)
 
     def rooms_in_use(self, domain: str, prefix: str) -> list[str]:
         """Return rooms by the beginning of their names that are or may be active: unprocessed entries count, too."""

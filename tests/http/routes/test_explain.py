@@ -1,8 +1,12 @@
 """GET /meetings/{id}/explain, of real events that the engine processed."""
 
+from dataclasses import replace
+
 import pytest
 
 from headcount.kernel.events import Event, Inferred, Kind
+from headcount.store.records import Provenance
+from headcount.store.sources import SourceRow
 from support.stored import StoredEngine
 
 T0 = 1_767_225_600
@@ -57,7 +61,7 @@ def test_an_explanation_has_the_reasons_of_start_and_end(engine):
         2,
         [],
     )
-    assert explanation["start"] == {
+    assert explanation["start"] | {"log_entries": []} == {
         "type": "start",
         "at": "2026-01-01T00:00:00.000Z",
         "rule": "6",
@@ -65,6 +69,7 @@ def test_an_explanation_has_the_reasons_of_start_and_end(engine):
         "participant_id": None,
         "message": "The meeting started when the first participant joined. It was confirmed at"
         " 2026-01-01T00:00:20.000Z, when a second participant joined (rule 6).",
+        "log_entries": [],
     }
     assert explanation["end"]["rule"] == "8"
     assert explanation["end"]["at"] == "2026-01-01T00:01:30.000Z"
@@ -178,3 +183,125 @@ def test_steps_are_in_order_of_time_with_complete_sentences(engine):
     times = [one["at"] for one in explanation["steps"]]
     assert times == sorted(times)
     assert all(one["message"].endswith(").") for one in explanation["steps"])
+
+
+PROVENANCE = Provenance("a-secret-token", bytes(range(32)))
+
+
+def events_of(explanation, what=None):
+    """The events, as `kind participant`, that each step of a type rests on; None is the start and the end."""
+    by_position = {
+        one["log_entry"]["position"]: f"{one['kind']} {one['participant_id']}"
+        for one in explanation["events"]
+    }
+    assert len(by_position) == len(explanation["events"])
+    steps = [explanation["start"], explanation["end"]] if what is None else explanation["steps"]
+    return [
+        [by_position[entry["position"]] for entry in step["log_entries"]]
+        for step in steps
+        if what in (None, step["type"])
+    ]
+
+
+def test_steps_name_the_log_entries_that_they_rest_on(engine):
+    events = [
+        join("v", 0),
+        join("a", 5),
+        leave("v", 9),
+        join("b", 20),
+        leave("x", 30),
+        join("b", 40),
+        join("a", 50, user_name="Ann"),
+        leave("b", 60, inferred=Inferred.SNAPSHOT),
+        Event(Kind.END, "blue", ms(90), source_session="other"),
+        Event(Kind.END, "blue", ms(90)),
+    ]
+    events[1] = replace(events[1], source_session="this")
+    _, (explanation,) = explained(engine, events)
+    assert events_of(explanation) == [["join a", "join b"], ["end None"]]
+    assert events_of(explanation, "joined") == [["join a"], ["join b"]]
+    assert events_of(explanation, "too_short") == [["join v", "leave v"]]
+    assert events_of(explanation, "ignored") == [["leave x"], ["join b"], ["join a"]]
+    assert events_of(explanation, "left") == [["leave b"], ["end None"]]
+    (ended,) = [step for step in explanation["steps"] if "the room ended" in step["message"]]
+    assert ended["log_entries"] == [explanation["events"][-1]["log_entry"]]
+
+
+def test_a_join_that_a_leave_implies_rests_on_the_leave(engine):
+    _, (explanation,) = explained(engine, [leave("a", 60, joined_at=ms(0))])
+    assert events_of(explanation) == [["leave a"], ["leave a"]]
+    assert events_of(explanation, "joined") == events_of(explanation, "left") == [["leave a"]]
+
+
+def test_a_reset_rests_on_the_leave_that_left_one_participant(engine):
+    events = [join("a", 0), join("b", 100), leave("b", 1000), leave("a", 3000)]
+    _, (first, second) = explained(engine, events)
+    assert events_of(first) == [["join a"], ["leave b"]]
+    assert events_of(second) == [["leave b"], ["leave a"]]
+
+
+def test_events_that_cancel_each_other_out_are_both_named(engine):
+    events = [join("a", 0), join("b", 50), leave("b", 50), leave("a", 60)]
+    _, (explanation,) = explained(engine, events)
+    assert events_of(explanation, "ignored") == [["join b", "leave b"]] * 2
+
+
+def test_a_correction_names_the_late_event(engine):
+    late = [join("a", 50), leave("a", 150)]
+    _, (explanation,) = explained(engine, [join("b", 100), leave("b", 200)], now=1000, late=late)
+    entry = explanation["corrections"][0]["event"]["log_entries"]
+    assert entry == [explanation["events"][0]["log_entry"]]
+    assert entry[0]["received_at"] == "2026-01-01T00:16:40.000Z"
+
+
+def test_a_log_entry_names_its_source_and_never_its_token(engine):
+    engine.store.sources.add(SourceRow("a-secret-token", "livekit", "default", "eu-1", ("word",)))
+    engine.append(join("a", 0, id="e-1"), received=ms(1), provenance=PROVENANCE)
+    world, (explanation,) = explained(engine, [leave("a", 60)])
+    entry = explanation["events"][0]["log_entry"]
+    source = {"type": "source", "kind": "livekit", "name": "eu-1", "removed": False}
+    assert entry | {"position": ""} == {
+        "position": "",
+        "event_id": "e-1",
+        "received_at": "2026-01-01T00:00:01.000Z",
+        "source": source,
+        "sha256": bytes(range(32)).hex(),
+    }
+    assert len(entry["position"]) == 22
+    unknown = explanation["events"][1]["log_entry"]
+    assert (unknown["source"], unknown["sha256"]) == (None, None)
+    engine.store.sources.remove("a-secret-token", ms(100))
+    answer = world.ask(f"/meetings/{explanation['id']}/explain", domain="default")
+    assert answer.json()["events"][0]["log_entry"]["source"] == source | {"removed": True}
+    assert "a-secret-token" not in answer.text
+
+
+def test_a_log_entry_names_an_api_key_and_a_file(engine):
+    key, text = engine.store.keys.create("default", "The app", ("ingest",), ms(0), "k" * 32)
+    nameless, _ = engine.store.keys.create("default", "", ("ingest",), ms(0), "n" * 32)
+    senders = {
+        "a": f"key:{key.id}",
+        "b": f"key:{nameless.id}",
+        "c": "file:März <1>.csv",
+        "d": "a-strange-token",
+    }
+    for who, sender in senders.items():
+        engine.append(join(who, 0), provenance=Provenance(sender, None))
+    engine.store.keys.revoke(key.id, ms(100))
+    world, (explanation,) = explained(engine, [Event(Kind.END, "blue", ms(60))])
+    assert [one["log_entry"]["source"] for one in explanation["events"][:4]] == [
+        {"type": "api_key", "kind": None, "name": "The app", "removed": True},
+        {"type": "api_key", "kind": None, "name": nameless.id, "removed": False},
+        {"type": "file", "kind": None, "name": "März <1>.csv", "removed": False},
+        None,
+    ]
+    assert text not in world.ask(f"/meetings/{explanation['id']}/explain", domain="default").text
+
+
+def test_senders_of_another_domain_are_not_named(engine):
+    engine.store.sources.add(SourceRow("t", "livekit", "other", "theirs", ("word",)))
+    key, _ = engine.store.keys.create("other", "Theirs", ("ingest",), ms(0), "k" * 32)
+    for who, sender in (("a", "t"), ("b", f"key:{key.id}")):
+        engine.append(join(who, 0), provenance=Provenance(sender, None))
+    _, (explanation,) = explained(engine, [Event(Kind.END, "blue", ms(60))])
+    assert [one["log_entry"]["source"] for one in explanation["events"]] == [None] * 3

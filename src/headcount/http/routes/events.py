@@ -35,6 +35,7 @@ from headcount.limits import Limits
 from headcount.sources.event_format import EventBody
 from headcount.store.credentials import Key
 from headcount.store.database import StoreTimeout
+from headcount.store.provenance import provenance_of_key
 from headcount.store.records import AppendResult, LogEntry
 
 _WAIT_TIMEOUT_S: Final = 30
@@ -139,7 +140,8 @@ class EventsApp:
             raise
 
     def _parse(self, key: Key, headers: Mapping[bytes, bytes], body: bytes) -> list[LogEntry]:
-        reader = EventReader(key.domain, self._ingest.wall_time(), self._ingest.now(), self._ingest.limits)
+        ingest, provenance = self._ingest, provenance_of_key(key.id, body)
+        reader = EventReader(key.domain, ingest.wall_time(), ingest.now(), ingest.limits, provenance)
         ndjson = b"ndjson" in headers.get(b"content-type", b"")
         return reader.lines(body) if ndjson else reader.events(body)
 
@@ -170,9 +172,11 @@ async def ingest_snapshot(ingest: Ingest, request: Request) -> bytes:
     """Sends the list of participants who are in a room. Missing joins and leaves are inferred (rule 3a)."""
     headers, limits = dict(request.scope["headers"]), ingest.limits
     body = await read_body(headers, request.receive, limits.body_bytes, limits.request_timeout_s)
-    reader = EventReader(domain_of(request), ingest.wall_time(), ingest.now(), ingest.limits)
+    key: Key = request.state.key
+    provenance = provenance_of_key(key.id, body)
+    reader = EventReader(domain_of(request), ingest.wall_time(), ingest.now(), ingest.limits, provenance)
     entry, number = reader.snapshot(request.path_params["room"], body)
-    return await _append(ingest, request.state.key, [entry], number, request.scope["query_string"])
+    return await _append(ingest, key, [entry], number, request.scope["query_string"])
 
 
 OPERATIONS: Final[tuple[Operation[IngestHandler], ...]] = (ingest_snapshot,)

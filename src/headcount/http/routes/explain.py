@@ -3,6 +3,7 @@
 Responsible for the answer's schema. It must not know the reasons: `headcount.reporting.explain` finds them.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 from starlette.requests import Request
@@ -25,10 +26,11 @@ from headcount.http.schemas import (
 )
 from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.changes import Reason
-from headcount.kernel.events import Event, Inferred, Kind
+from headcount.kernel.events import Inferred, Kind
 from headcount.reporting.explain import meeting as explanations
 from headcount.reporting.explain.meeting import MAX_EVENTS, CorrectionStep, ExcludedEvent, Step
 from headcount.sources.api import Role
+from headcount.store.provenance import LoggedEvent, Sender, SenderKind
 from headcount.store.records import MeetingRow
 
 _STEP_TYPES: Final = ("start", "end", "joined", "named", "left", "too_short", "ignored")
@@ -40,6 +42,28 @@ OptionalId = Annotated[str | None, doc("The id of the connection; `null` if it i
 EventKind = Annotated[str, choice(Kind, "The kind of event.")]
 
 
+class EventSource(Schema):
+    """Who sent an event: a source, a program with an API key, or an import of a file."""
+
+    type: Annotated[str, choice(SenderKind, "The kind of the sender.")]
+    kind: Annotated[str | None, doc("The kind of a source, like `livekit`; `null` for others.")]
+    name: Annotated[str, doc("The name of the source or the API key, or the name of the file.")]
+    removed: Annotated[bool, doc("Whether the source was deleted, or the API key was revoked.")]
+
+
+class LogEntry(Schema):
+    """An entry of the event log, and the request or file that it is from."""
+
+    position: Annotated[str, doc("The position in the log, as an opaque cursor. No other entry has it.")]
+    event_id: Annotated[str | None, doc("The id of the event, if it has one.")]
+    received_at: Annotated[DateTime, doc("Time when Headcount received the request or read the file.")]
+    source: Annotated[EventSource | None, doc("Who sent it; `null` if that is not recorded.")]
+    sha256: Annotated[
+        str | None,
+        doc("SHA-256 of the body of the request, or of the file, in hexadecimal; `null` if there was none."),
+    ]
+
+
 class ExplanationStep(Schema):
     """Something that happened, and the rule behind it."""
 
@@ -49,6 +73,7 @@ class ExplanationStep(Schema):
     reason: ReasonCode
     participant_id: OptionalId
     message: Message
+    log_entries: Annotated[list[LogEntry], doc("The entries of the event log that the step rests on.")]
 
 
 class CorrectingEvent(Schema):
@@ -57,6 +82,7 @@ class CorrectingEvent(Schema):
     kind: EventKind
     participant_id: OptionalId
     at: DateTime
+    log_entries: Annotated[list[LogEntry], doc("The entries of the event log with this event.")]
 
 
 class CorrectedStay(Schema):
@@ -119,6 +145,7 @@ class SourceEvent(Schema):
     inferred: Annotated[
         str | None, choice(Inferred, "How the event was inferred; `null` if it was reported.")
     ]
+    log_entry: LogEntry
 
 
 class Explanation(Meeting):
@@ -160,6 +187,7 @@ def _explanation(context: QueryContext, row: MeetingRow) -> Explanation:
             f"This meeting has more than {MAX_EVENTS:,} events: export them with 'headcount export' and run 'headcount explain'"
         )
     meeting = serializer.meeting(row)
+    entries = _LogEntries(context, row.domain)
     return Explanation(
         meeting.id,
         meeting.room,
@@ -168,22 +196,54 @@ def _explanation(context: QueryContext, row: MeetingRow) -> Explanation:
         meeting.ongoing,
         meeting.max_participants,
         found.previous_ids,
-        None if found.start is None else _step(found.start),
-        None if found.end is None else _step(found.end),
-        [_step(step) for step in found.steps],
-        [_correction(correction) for correction in found.corrections],
+        None if found.start is None else _step(found.start, entries),
+        None if found.end is None else _step(found.end, entries),
+        [_step(step, entries) for step in found.steps],
+        [_correction(correction, entries) for correction in found.corrections],
         [_excluded(event) for event in found.excluded],
-        [_event(event) for event in found.events],
+        [_event(event, entries) for event in found.events],
     )
 
 
-def _step(step: Step) -> ExplanationStep:
+class _LogEntries:
+    """Makes the entries of one explanation. An entry that several steps rest on is made once."""
+
+    def __init__(self, context: QueryContext, domain: str) -> None:
+        self._domain = domain
+        self._cursor = context.cursors.encode
+        self._senders = context.senders(domain)
+        self._known: dict[int, LogEntry] = {}
+
+    def one(self, logged: LoggedEvent) -> LogEntry:
+        found = self._known.get(logged.position)
+        if found is None:
+            found = self._known[logged.position] = LogEntry(
+                self._cursor(self._domain, logged.position),
+                logged.event_id,
+                rfc3339(logged.received),
+                _source(self._senders.find(logged.sender)),
+                None if logged.digest is None else logged.digest.hex(),
+            )
+        return found
+
+    def all(self, logged: Iterable[LoggedEvent]) -> list[LogEntry]:
+        return [self.one(entry) for entry in logged]
+
+
+def _source(sender: Sender | None) -> EventSource | None:
+    if sender is None:
+        return None
+    return EventSource(sender.kind.value, sender.vendor, sender.name, sender.is_removed)
+
+
+def _step(step: Step, entries: _LogEntries) -> ExplanationStep:
     return ExplanationStep(
         step.type,
         rfc3339(step.at),
         *_reason(step.reason),
         step.participant_id,
         step.message,
+        entries.all(step.entries),
     )
 
 
@@ -192,7 +252,7 @@ def _reason(reason: Reason) -> tuple[str, str]:
     return reason.rule.removeprefix("R"), reason.value
 
 
-def _correction(correction: CorrectionStep) -> Correction:
+def _correction(correction: CorrectionStep, entries: _LogEntries) -> Correction:
     changes = correction.before_and_after
     event = changes["event"]
     return Correction(
@@ -202,7 +262,9 @@ def _correction(correction: CorrectionStep) -> Correction:
         correction.message,
         None
         if event is None
-        else CorrectingEvent(event["kind"], event["participant_id"], rfc3339(event["at"])),
+        else CorrectingEvent(
+            event["kind"], event["participant_id"], rfc3339(event["at"]), entries.all(correction.entries)
+        ),
         [_stay(stay) for stay in changes["stays_before"]],
         [_stay(stay) for stay in changes["stays_after"]],
         [_meeting(meeting) for meeting in changes["meetings_before"]],
@@ -234,7 +296,8 @@ def _optional_time(at: int | None) -> str | None:
     return None if at is None else rfc3339(at)
 
 
-def _event(event: Event) -> SourceEvent:
+def _event(logged: LoggedEvent, entries: _LogEntries) -> SourceEvent:
+    event = logged.event
     return SourceEvent(
         event.kind.value,
         rfc3339(event.at),
@@ -244,6 +307,7 @@ def _event(event: Event) -> SourceEvent:
         event.source_session,
         _optional_time(event.joined_at),
         None if event.inferred is None else event.inferred.value,
+        entries.one(logged),
     )
 
 

@@ -36,6 +36,7 @@ from headcount.kernel.events import Ms
 from headcount.limits import Limits
 from headcount.sources.api import HandshakeResponse, InboundRequest, ParsedEvent, VerificationFailed
 from headcount.store.database import StoreRejected, in_thread
+from headcount.store.provenance import digest_of
 from headcount.store.records import AppendResult, LogEntry
 from headcount.store.sources import DeadLetter, Sources
 from headcount.ttl_cache import TtlCache
@@ -146,7 +147,7 @@ class InboundHandler:
             self._limit_rate(row.token, len(parsed))
             events = await self._resolve(parsed, source_config)
             normalized = normalize(
-                events, source_config.policy, now, self._now(), self._limits, problems.append
+                events, source_config.policy, now, self._now(), self._limits, problems.append, digest_of(body)
             )
             if problems and normalized == Normalized([], []):
                 raise problems[0]

@@ -6,6 +6,7 @@ key to another server.
 
 import asyncio
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Final, Self
 
 import httpx2 as httpx
@@ -53,14 +54,17 @@ class PollClient:
             raise PollFailed(f"{url} took longer than {self._timeout_s:g} s") from error
 
     async def _run(self, poll: Poll, url: str, context: PollContext) -> PollResult:
-        steps = poll.run(context)
+        steps, digest = poll.run(context), sha256()
         try:
             requests = next(steps)
             while True:
-                requests = steps.send(await self._send_all(url, requests))
+                responses = await self._send_all(url, requests)
+                for response in responses:
+                    digest.update(response.body)
+                requests = steps.send(responses)
         except StopIteration as finished:
             result: PollResult = finished.value
-            return result
+            return result._replace(digest=digest.digest())
         finally:
             steps.close()
 

@@ -68,7 +68,7 @@ class PollerDependencies:
 class Observation(NamedTuple):
     """A polled list: when it was requested, the participants who count, the number of others, and the unclear rooms.
 
-    `problems` describes entries that could not be read.
+    `problems` describes entries that could not be read. `digest` is that of the responses.
     """
 
     requested_at: Ms
@@ -76,6 +76,7 @@ class Observation(NamedTuple):
     excluded: int
     unclear_rooms: frozenset[str] = frozenset()
     problems: Sequence[str] = ()
+    digest: bytes | None = None
 
     @property
     def rooms(self) -> set[str]:
@@ -110,7 +111,9 @@ async def observe(
     unclear = frozenset(
         prefix + room for room in result.unclear_rooms if room and _is_valid_name(prefix + room, max_length)
     )
-    return Observation(requested_at, counted, len(valid) - len(counted), unclear, result.problems)
+    return Observation(
+        requested_at, counted, len(valid) - len(counted), unclear, result.problems, result.digest
+    )
 
 
 async def _poll_with_any_key(
@@ -209,7 +212,7 @@ class SourcePoller:
             self._rooms |= new_rooms
         changes = await asyncio.to_thread(compare, parts.store, self._source, observed, self._memory)
         events = [*changes.joins, *changes.leaves]
-        entries = inferred_entries(events, self._source.policy, parts.now(), parts.limits)
+        entries = inferred_entries(events, self._source.policy, parts.now(), parts.limits, observed.digest)
         if entries:
             parts.count_events(await parts.append(entries))
         self._memory = changes.memory

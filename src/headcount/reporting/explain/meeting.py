@@ -21,13 +21,15 @@ from headcount.kernel.changes import (
     Reason,
     StayIgnored,
 )
-from headcount.kernel.events import Event, Kind, Ms
+from headcount.kernel.events import Kind, Ms
 from headcount.kernel.meetings import Stay
 from headcount.kernel.replay import changes_of
 from headcount.kernel.rules import NEVER, Rules
 from headcount.kernel.stay_table import LeftBy
 from headcount.reporting.explain import phrases
+from headcount.reporting.explain.log_entries import EntryFinder, LogEntries
 from headcount.store.meetings import Meetings
+from headcount.store.provenance import LoggedEvent
 from headcount.store.records import KINDS, Correction, MeetingRow
 from headcount.store.sources import ExcludedParticipant
 from headcount.timestamps import format_timestamp
@@ -41,23 +43,31 @@ ReadExcluded = Callable[[str, str, Ms, Ms, int], list[ExcludedParticipant]]
 
 
 class Step(NamedTuple):
-    """One thing that happened. `type` is start, end, joined, named, left, too_short or ignored."""
+    """One thing that happened. `type` is start, end, joined, named, left, too_short or ignored.
+
+    `entries` are those of the log that it rests on.
+    """
 
     type: str
     at: Ms
     reason: Reason
     participant_id: str | None
     message: str
+    entries: LogEntries
 
 
 class CorrectionStep(NamedTuple):
-    """A correction of published data, with that data before and after. Times in it are in ms."""
+    """A correction of published data, with that data before and after. Times in it are in ms.
+
+    `entries` are those of the late event.
+    """
 
     at: Ms
     reason: Reason
     late_ms: Ms
     message: str
     before_and_after: dict[str, Any]
+    entries: LogEntries
 
 
 class ExcludedEvent(NamedTuple):
@@ -80,7 +90,7 @@ class Explanation(NamedTuple):
     steps: list[Step]
     corrections: list[CorrectionStep]
     excluded: list[ExcludedEvent]
-    events: list[Event]
+    events: list[LoggedEvent]
     previous_ids: list[str]
     short_stays: list[Stay]
 
@@ -105,7 +115,7 @@ def explain_meeting(
         explainer.start(),
         explainer.end(),
         explainer.steps(),
-        [_correction_step(correction) for correction in corrections],
+        [_correction_step(correction, explainer.finder) for correction in corrections],
         [_excluded_event(participant) for participant in excluded],
         events,
         meetings.superseded_ids(row),
@@ -119,7 +129,7 @@ class _Explainer:
     def __init__(
         self,
         row: MeetingRow,
-        events: Sequence[Event],
+        logged: Sequence[LoggedEvent],
         now: Ms,
         rules: Rules,
         time_text: Callable[[Ms], str],
@@ -128,7 +138,9 @@ class _Explainer:
         self._time_text = time_text
         self._rules = rules
         self._until = NEVER if row.end is None else row.end
+        events = [entry.event for entry in logged]
         changes = changes_of(events, as_of=now, domain=row.domain, rules=rules)
+        self.finder = EntryFinder(logged, changes, rules)
         self._changes = [
             change
             for change in phrases.without_confirmations(changes, events)
@@ -144,13 +156,13 @@ class _Explainer:
     def start(self) -> Step | None:
         for change in self._changes:
             if isinstance(change, MeetingStarted) and change.start == self._row.start:
-                return _step("start", change.start, change.reason, None, self._start_message(change))
+                return self._step("start", change.start, change, None, self._start_message(change))
         return None
 
     def end(self) -> Step | None:
         for change in self._changes:
             if isinstance(change, MeetingEnded) and change.start == self._row.start:
-                return _step("end", change.at, change.reason, None, self._end_message(change))
+                return self._step("end", change.at, change, None, self._end_message(change))
         return None
 
     def steps(self) -> list[Step]:
@@ -171,21 +183,25 @@ class _Explainer:
 
     def _steps(self, change: Change) -> Iterator[Step]:
         match change:
-            case ParticipantJoined(at, stay, reason):
-                yield _step("joined", at, reason, stay.participant_id, f"{self._name(stay)} joined (rule 4)")
-            case ParticipantNamed(at, stay, reason):
+            case ParticipantJoined(at, stay):
+                message = f"{self._name(stay)} joined (rule 4)"
+                yield self._step("joined", at, change, stay.participant_id, message)
+            case ParticipantNamed(at, stay):
                 name = stay.user_name or stay.user_id
                 message = f"{stay.participant_id} is now known as {name} (rule 1)"
-                yield _step("named", at, reason, stay.participant_id, message)
-            case ParticipantLeft(at, stay, reason) if stay.left_by is not None:
-                yield _step(
-                    "left", at, reason, stay.participant_id, f"{self._name(stay)} {_left(stay.left_by)}"
-                )
-            case StayIgnored(at, stay, reason):
-                yield _step("too_short", at, reason, stay.participant_id, self._short_stay_message(stay))
-            case EventIgnored(at, participant_id, _, reason):
+                yield self._step("named", at, change, stay.participant_id, message)
+            case ParticipantLeft(at, stay) if stay.left_by is not None:
+                message = f"{self._name(stay)} {_left(stay.left_by)}"
+                yield self._step("left", at, change, stay.participant_id, message)
+            case StayIgnored(at, stay):
+                message = self._short_stay_message(stay)
+                yield self._step("too_short", at, change, stay.participant_id, message)
+            case EventIgnored(at, participant_id):
                 name = self._names.get(participant_id or "", participant_id or "")
-                yield _step("ignored", at, reason, participant_id, phrases.ignored(change, name))
+                yield self._step("ignored", at, change, participant_id, phrases.ignored(change, name))
+
+    def _step(self, type_: str, at: Ms, change: Change, participant_id: str | None, message: str) -> Step:
+        return Step(type_, at, change.reason, participant_id, f"{message}.", self.finder.of(change))
 
     def _start_message(self, change: MeetingStarted) -> str:
         if change.reason is Reason.LEFT_ALONE:
@@ -222,11 +238,7 @@ def _left(left_by: LeftBy) -> str:
     return phrases.inferred_leave(left_by)
 
 
-def _step(type_: str, at: Ms, reason: Reason, participant_id: str | None, message: str) -> Step:
-    return Step(type_, at, reason, participant_id, f"{message}.")
-
-
-def _correction_step(row: Correction) -> CorrectionStep:
+def _correction_step(row: Correction, finder: EntryFinder) -> CorrectionStep:
     reason = Reason(row.reason)
     if reason is Reason.INFERRED_LEAVE_OVERRIDDEN:
         message = (
@@ -234,7 +246,12 @@ def _correction_step(row: Correction) -> CorrectionStep:
         )
     else:
         message = f"{phrases.late_event(row.late)}."
-    return CorrectionStep(row.corrected, reason, row.late, message, msgspec.json.decode(row.before_and_after))
+    before_and_after = msgspec.json.decode(row.before_and_after)
+    event = before_and_after["event"]
+    entries = (
+        () if event is None else finder.of_event(Kind(event["kind"]), event["participant_id"], event["at"])
+    )
+    return CorrectionStep(row.corrected, reason, row.late, message, before_and_after, entries)
 
 
 def _excluded_event(participant: ExcludedParticipant) -> ExcludedEvent:

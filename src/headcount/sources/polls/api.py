@@ -66,12 +66,14 @@ class PollResult(NamedTuple):
     """Participants in the server's rooms; anybody else has left.
 
     The exception are `unclear_rooms`: they may hold others, so nobody is inferred to have left them. `problems` describes
-    entries of the list that could not be read; their rooms are unclear.
+    entries of the list that could not be read; their rooms are unclear. `digest` is the SHA-256 of the bodies of all
+    responses, one after another; the client sets it.
     """
 
     participants: Sequence[PresentParticipant]
     unclear_rooms: frozenset[str] = frozenset()
     problems: Sequence[str] = ()
+    digest: bytes | None = None
 
 
 class PollContext(NamedTuple):
