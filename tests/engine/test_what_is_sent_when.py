@@ -88,6 +88,37 @@ def test_the_reset_and_the_last_leave_have_their_reasons(tmp_path):
     assert [end["payload"]["reason"] for end in ends] == ["left_alone", "room_empty"]
 
 
+def test_a_name_or_an_attribute_of_a_later_event_is_sent_with_the_leave_or_as_an_update(tmp_path):
+    engine = StoredEngine(tmp_path)
+
+    def send(at, received, kind, **known):
+        engine.append(Event(kind, "blue-room", T0 + at, "c-1", **known), received=T0 + received)
+        while engine.engine.step(T0 + received + 60_000):
+            pass
+
+    send(0, 0, Kind.JOIN, attributes='{"role":"host"}')
+    send(100_000, 100_000, Kind.JOIN, user_name="Ann", attributes='{"role":"guest","seat":7}')
+    send(300_000, 300_000, Kind.LEAVE, attributes='{"rating":5}')
+    send(200_000, 900_000, Kind.JOIN, attributes='{"late":true}')
+    messages = engine.store.messages.after(0)
+    meetings = engine.meetings()
+    engine.close()
+    sent = [json.loads(encode(message, extensions=True)) for message in messages]
+    assert [message["type"] for message in sent] == [
+        "participant.joined", "meeting.started", "participant.left", "meeting.ended",
+        "meeting.updated",
+    ]  # fmt: skip
+    assert sent[4]["payload"]["before"] == sent[4]["payload"]["after"]
+    assert sent[0]["payload"]["attributes"] == {"role": "host"}
+    assert sent[2]["payload"]["user_name"] == "Ann"
+    assert sent[2]["payload"]["attributes"] == {"rating": 5, "role": "host", "seat": 7}
+    assert [entry.attributes for entry in meetings[0].participants] == [
+        '{"late":true,"rating":5,"role":"host","seat":7}'
+    ]
+    without = [json.loads(encode(message, extensions=False)) for message in messages]
+    assert not [message for message in without if "attributes" in message["payload"]]
+
+
 def test_the_delays_on_the_page_are_those_of_the_default_rules():
     rules = Rules()
     assert (rules.late_grace_ms, rules.start_alone_ms, rules.reset_alone_ms) == (15_000, 30_000, 600_000)

@@ -64,6 +64,16 @@ def test_a_client_that_reacts_to_a_join_or_leave_finds_it_in_presence(service):
                 assert listed == ([f"c-{n}"] if kind == "join" else [])
 
 
+def test_the_stream_has_the_attributes_of_a_participant(service):
+    known = {"role": "host", "seat": 7, "vip": True}
+    with closing(StreamReader(service, room="attributes")) as stream, service.client() as client:
+        for kind in ("join", "leave"):
+            event = {"room": "attributes", "kind": kind, "participant_id": "c-1", "attributes": known}
+            assert client.post("/events", json=event).status_code == 200
+            (message,) = stream.read()
+            assert message.data["payload"]["attributes"] == known
+
+
 def test_without_a_last_id_the_stream_begins_now(service, outbox):
     outbox.publish("blue")
     with closing(StreamReader(service)) as stream:
