@@ -10,11 +10,20 @@ TYPES = [
     "participant.joined", "participant.joined", "participant.left", "participant.left", "meeting.started", "meeting.ended",
 ]  # fmt: skip
 
+KNOWN = {"role": "host", "ratio": 1e-7, "big": 2**60}
+
 
 def visit(room, who, joined, left):
     start = int(time.time()) - 600
     return [
-        {"room": room, "kind": kind, "participant_id": who, "user_name": who.upper(), "at": start + at}
+        {
+            "room": room,
+            "kind": kind,
+            "participant_id": who,
+            "user_name": who.upper(),
+            "at": start + at,
+            "attributes": KNOWN,
+        }
         for kind, at in (("join", joined), ("leave", left))
     ]
 
@@ -53,6 +62,8 @@ def test_webhooks_and_stream_send_the_same_events_of_a_meeting(service, client):
         came = receiver.wait_for(len(TYPES))
         assert sorted(one.payload["type"] for one in came) == sorted(TYPES)
         assert all(is_genuine(one, made["hmac"]) for one in came)
+        people = [one.payload["payload"] for one in came if one.payload["type"].startswith("participant")]
+        assert [one["attributes"] for one in people] == [KNOWN | {"big": str(2**60)}] * 4
         streamed_events = streamed(service, "red")
         assert {one["id"]: one for one in streamed_events} == {one.id: one.payload for one in came}
         started, ended = (one["payload"] for one in streamed_events[-2:])
