@@ -8,6 +8,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from headcount import BadInput, Event, Kind
+from headcount.kernel.attributes import values_of
 from headcount.sources import generic, standard_webhooks
 from headcount.sources.api import TEST_ROOM, InboundRequest, Role, VerificationFailed, verify_and_parse
 
@@ -160,6 +161,9 @@ def test_the_error_names_the_missing_field(event, message):
     ("change", "message"),
     [
         ({"room": "room"}, "begins with a slash, like /room"),
+        ({"attributes": "peer"}, "begins with a slash, like /peer"),
+        ({"attributes": {"role": "peer"}}, "begins with a slash, like /peer"),
+        ({"attributes": {"role": 7}}, "Expected `str`, got `int`"),
         ({"rooms": "/x"}, "unknown field `rooms`"),
         ({"at": {"at": "/t", "unit": "h"}}, "Invalid enum value 'h'"),
     ],
@@ -167,6 +171,25 @@ def test_the_error_names_the_missing_field(event, message):
 def test_an_invalid_mapping_is_rejected(change, message):
     with pytest.raises(BadInput, match=message):
         generic.mapped_source(PEERS | change)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"customer": "/room/org", "external_id": "/peer/uid", "none": "/peer/no"}, {"customer": "acme", "external_id": 7}),
+        ("/peer/meta", {"seat": 3, "vip": True}),
+        ("/peer/missing", {}),
+        ("/peer/uid", {}),
+        ({"row": "/peer/meta", "seat": "/peer/meta/seat"}, {"seat": 3}),
+    ],
+)  # fmt: skip
+def test_a_mapping_names_attributes_or_an_object_of_them(attributes, expected):
+    meta = {"seat": 3, "vip": True, "tags": []}
+    peer, room = {"conn/id": 7, "uid": 7, "meta": meta}, {"id": "r", "org": "acme"}
+    batch = [{"type": kind, "ts": NOW, "room": room, "peer": peer} for kind in ("peer.in", "room.closed")]
+    join, end = mapped({"batch": batch}, PEERS | {"attributes": attributes})
+    assert values_of(join.event.attributes) == expected
+    assert end.event.attributes is None
 
 
 def test_a_sample_fits_its_own_mapping():

@@ -54,14 +54,14 @@ NEEDED = {
 """Fields that determine the kind, the room, the participant or the time of an event."""
 
 OPTIONAL = {
-    "100ms": "id data data.session_id data.user_id data.user_name data.role data.type",
+    "100ms": "id data data.session_id data.user_id data.user_name data.user_data data.role data.type",
     "agora": "noticeId payload.account payload.clientType payload.duration",
     "bigbluebutton": """data.attributes.user.external-user-id event.*.data.attributes.user.external-user-id *.data.attributes.user.external-user-id
         data.attributes.user.name event.*.data.attributes.user.name *.data.attributes.user.name
         data.attendees.*.ext_user_id data.attendees.*.name""",
     "chime": "id detail.externalUserId",
-    "daily": "id payload.meeting_id payload.user_id payload.user_name payload.permissions payload.permissions.hasPresence",
-    "generic": "user_id user_name source_session id *.user_id *.user_name *.source_session *.id",
+    "daily": "id payload.meeting_id payload.user_id payload.user_name payload.owner payload.permissions payload.permissions.hasPresence",
+    "generic": "user_id user_name source_session id *.user_id *.user_name *.source_session *.id attributes attributes.role attributes.first_visit attributes.tags",
     "jaas": "sessionId idempotencyKey data.id data.name",
     "janus": "opaque_id event.data.display *.opaque_id *.event.data.display",
     "jitsi": "occupant.id occupant.name all_occupants.*.id all_occupants.*.name",
@@ -70,12 +70,13 @@ OPTIONAL = {
         participant.attributes.sip.callStatus participant.attributes.sip.ruleID
         participant.disconnectReason""",
     "realtimekit": "meeting.sessionId participant.customParticipantId participant.clientSpecificId participant.userDisplayName",
-    "stream": "session_id participant.user participant.user.id participant.user.name duration_seconds",
+    "stream": """session_id participant.user participant.user.id participant.user.name participant.user.custom.customer
+        participant.user.custom.vip participant.user.custom.address participant.role duration_seconds""",
     "twilio": "ParticipantIdentity ParticipantDuration",
     "videosdk": "data.sessionId data.participantName",
     "vonage": "connection.data",
-    "whereby": "id data.roomSessionId data.externalId data.displayName data.roleName data.isDialIn",
-    "zoom": """payload.object.participant.user_name payload.object.participant.customer_key
+    "whereby": "id data.roomSessionId data.externalId data.displayName data.metadata data.roleName data.isDialIn",
+    "zoom": """payload.object.host_id payload.object.participant.user_name payload.object.participant.customer_key
         payload.object.participant.participant_user_id payload.object.participant.id payload.object.participant.registrant_id
         payload.object.participant.email payload.object.participant.phone_number payload.object.user.name
         payload.object.user.user_key payload.object.user.phone_number""",

@@ -46,6 +46,7 @@ _STARTED, _ENDED = 101, 102
 _JOINS: Final = frozenset({103, 105, 107})
 _LEAVES: Final = frozenset({104, 106, 108})
 _TYPES: Final = frozenset({_STARTED, _ENDED, *_JOINS, *_LEAVES})
+_ROLES: Final = {103: "host", 104: "host", 105: "audience", 106: "audience"}
 _RECORDERS: Final = frozenset({3, 10})
 
 
@@ -116,7 +117,8 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
         raise BadInput(f"event {event_type} of Agora lacks payload.uid")
     kind, joined_at = (Kind.JOIN, None) if event_type in _JOINS else (Kind.LEAVE, _joined_at(payload, at))
     user_id = fields.optional_id(payload.account) or uid
-    event = Event(kind, channel, at, uid, user_id, joined_at=joined_at, id=key)
+    attributes = fields.attributes(role=_ROLES.get(int(event_type)))
+    event = Event(kind, channel, at, uid, user_id, joined_at=joined_at, id=key, attributes=attributes)
     is_recorder = fields.number(payload.client_type) in _RECORDERS
     return [ParsedEvent(event, Role.RECORDER if is_recorder else Role.PERSON)]
 

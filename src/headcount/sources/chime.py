@@ -95,14 +95,22 @@ def parse(request: InboundRequest) -> list[ParsedEvent]:
     if role is Role.SCREEN and not participant_id.endswith(_CONTENT_SUFFIX):
         participant_id += _CONTENT_SUFFIX
     inferred = Inferred.TIMEOUT if event_type.endswith(_LOST_SUFFIX) else None
-    event = Event(kind, room, at, participant_id, user_id, None, session, inferred=inferred, id=key)
+    own_id = None if _is_pipeline(user_id) else user_id
+    event = Event(
+        kind, room, at, participant_id, user_id, None, session, inferred=inferred, id=key,
+        attributes=fields.attributes(external_id=own_id),
+    )  # fmt: skip
     return [ParsedEvent(event, role)]
 
 
 def _role(event_type: str, participant_id: str, user_id: str | None) -> Role:
     if "Content" in event_type or participant_id.endswith(_CONTENT_SUFFIX):
         return Role.SCREEN
-    return Role.RECORDER if (user_id or "").startswith(_PIPELINE_PREFIX) else Role.PERSON
+    return Role.RECORDER if _is_pipeline(user_id) else Role.PERSON
+
+
+def _is_pipeline(user_id: str | None) -> bool:
+    return (user_id or "").startswith(_PIPELINE_PREFIX)
 
 
 def _event_time(notice: Notice, detail: Detail, received_at: Ms) -> Ms:

@@ -8,6 +8,7 @@ A request is JSON, signed with a timestamp that is in a header. Times are second
 * A leave has `joined_at` and `duration`, so a lost join loses nothing. `event_ts` is when a webhook was sent.
 * `meeting.ended` is sent up to 20 seconds after the last participant left, and has the time of that leave.
 * `meeting.started` is about the first participant. Stays that are left over in the room have ended by then.
+* An `owner` of the room is its host. A participant who is none has no stated role.
 * Without `hasPresence` a participant is hidden from the others.
 * Before it creates a webhook, Daily sends `{"test":"test"}`, and expects the status 200. Where Daily generates the secret,
   nobody can know it yet; so a probe without a signature is accepted, since it has no events. A probe with a wrong signature
@@ -65,6 +66,7 @@ class Participant(msgspec.Struct):
     user_name: Value = None
     joined_at: Value = None
     duration: Value = None
+    owner: Value = None
     permissions: Value = None
 
 
@@ -171,6 +173,7 @@ def _participant_event(
         fields.user_name(participant.user_name),
         joined_at=joined_at,
         id=fields.optional_id(notice.id),
+        attributes=fields.attributes(role="host" if fields.flag(participant.owner) else None),
     )
     permissions = fields.struct(participant.permissions, Permissions)
     is_visible = fields.flag(permissions.has_presence, default=True)

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import TEST_ROOM, ParsedEvent, Role
@@ -54,7 +55,8 @@ class RoleField(msgspec.Struct, forbid_unknown_fields=True):
 class FieldMap(msgspec.Struct, forbid_unknown_fields=True):
     """Pointers to the fields of an event. Without `at`, the time of an event is the time of receipt.
 
-    `events` is the pointer to an array of events.
+    `events` is the pointer to an array of events. `attributes` has the pointer to each attribute by its key, or is the pointer
+    to an object with all of them.
     """
 
     kind: KindField
@@ -67,6 +69,7 @@ class FieldMap(msgspec.Struct, forbid_unknown_fields=True):
     source_session: str | None = None
     id: str | None = None
     role: RoleField | None = None
+    attributes: dict[str, str] | str = {}
     events: str = ""
     signature: Signature = msgspec.field(default_factory=Signature)
 
@@ -86,7 +89,9 @@ def parse_field_map(document: Any) -> FieldMap:
         field_map = msgspec.convert(document, FieldMap)
     except msgspec.ValidationError as error:
         raise BadInput(f"the mapping is not right: {error}") from error
-    for pointer in (field_map.kind.at, field_map.room, field_map.participant_id, field_map.events):
+    attributes = field_map.attributes
+    pointers = [attributes] if isinstance(attributes, str) else attributes.values()
+    for pointer in (field_map.kind.at, field_map.room, field_map.participant_id, field_map.events, *pointers):
         if pointer and not pointer.startswith("/"):
             raise BadInput(f"the mapping is not right: a JSON Pointer begins with a slash, like /{pointer}")
     return field_map
@@ -119,6 +124,7 @@ def parse_item(item: Any, field_map: FieldMap, received_at: Ms, default_id: str 
         None if field_map.user_name is None else fields.user_name(_value(item, field_map.user_name)),
         _optional_id(item, field_map.source_session),
         _joined_at(item, field_map, at) if kind is Kind.LEAVE else None,
+        attributes=None if kind is Kind.END else _attributes(item, field_map.attributes),
         id=_optional_id(item, field_map.id) or (default_id if field_map.at is None else None),
     )
     return [ParsedEvent(event, _role(item, field_map))]
@@ -151,6 +157,12 @@ def _joined_at(item: Any, field_map: FieldMap, leave_at: Ms) -> Ms | None:
     if field is None or _value(item, field.at) is None:
         return None
     return min(leave_at, _time(item, field, "joined_at"))
+
+
+def _attributes(item: Any, places: dict[str, str] | str) -> Attributes | None:
+    if isinstance(places, str):
+        return fields.attributes(_value(item, places))
+    return fields.attributes({key: _value(item, pointer) for key, pointer in places.items()})
 
 
 def _role(item: Any, field_map: FieldMap) -> Role:

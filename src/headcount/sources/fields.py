@@ -89,7 +89,7 @@ def _object(value: Value) -> dict[str, Any]:
 
 
 def role(value: Value) -> str | None:
-    """Return the word of a role in lower case; None if it is missing, empty or of another type."""
+    """Return the word of a role in lower case; None if it is neither text nor a whole number."""
     return text(value).strip().lower() or None
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import event_format, fields, standard_webhooks
 from headcount.sources.api import TEST_ROOM, InboundRequest, ParsedEvent, Source, json_request, parse_items
@@ -135,8 +136,13 @@ def _event(body: EventBody, received_at: Ms, default_id: str | None) -> Event:
         body.user_name,
         body.source_session,
         joined_at,
+        attributes=_attributes(body),
         id=body.id or (default_id if at is None else None),
     )
+
+
+def _attributes(body: EventBody) -> Attributes | None:
+    return None if body.kind == Kind.END else fields.attributes(bytes(body.attributes).decode())
 
 
 def _samples(now: Ms) -> list[InboundRequest]:

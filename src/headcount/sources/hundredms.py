@@ -47,6 +47,7 @@ class Data(msgspec.Struct):
     peer_id: Value = None
     user_id: Value = None
     user_name: Value = None
+    user_data: Value = None
     role: Value = None
     type: Value = None
     joined_at: Value = None
@@ -109,6 +110,9 @@ def _participant_event(
         fields.optional_id(peer.session_id),
         joined_at,
         id=fields.optional_id(notice.id),
+        attributes=fields.attributes(
+            peer.user_data, role=None if _is_of_vendor(peer) else fields.role(peer.role)
+        ),
     )
     return ParsedEvent(event, _role(peer))
 
@@ -128,8 +132,12 @@ def _optional_time(value: Value, field: str) -> Ms | None:
     return fields.optional_time(value, fields.ms_from_rfc3339, field)
 
 
+def _is_of_vendor(peer: Data) -> bool:
+    return fields.text(peer.role).startswith(_VENDOR_ROLE_PREFIX)
+
+
 def _role(peer: Data) -> Role:
-    if fields.text(peer.role).startswith(_VENDOR_ROLE_PREFIX):
+    if _is_of_vendor(peer):
         return Role.RECORDER
     return Role.PHONE if peer.type == "sip" else Role.PERSON
 

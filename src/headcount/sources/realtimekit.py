@@ -116,16 +116,18 @@ def _participant_event(
 ) -> ParsedEvent:
     meeting = fields.struct(notice.meeting, Meeting)
     peer_id = fields.text(participant.peer_id)
-    user_id = fields.optional_id(participant.custom_participant_id)
+    ids = participant.custom_participant_id, participant.client_specific_id
+    user_id = next(filter(None, map(fields.optional_id, ids)), None)
     event = Event(
         kind,
         _room(notice, meeting),
         at,
         fields.required(peer_id, "participant.peerId", notice.event, "RealtimeKit"),
-        user_id or fields.optional_id(participant.client_specific_id),
+        user_id,
         fields.user_name(participant.user_display_name),
         fields.optional_id(meeting.session_id),
         joined_at,
+        attributes=fields.attributes(external_id=user_id),
     )
     return ParsedEvent(event)
 

@@ -45,6 +45,7 @@ class User(msgspec.Struct):
 
     id: Value = None
     name: Value = None
+    custom: Value = None
 
 
 class Participant(msgspec.Struct):
@@ -52,6 +53,7 @@ class Participant(msgspec.Struct):
 
     user_session_id: Value = None
     user: Value = None
+    role: Value = None
     joined_at: Value = None
 
 
@@ -145,6 +147,7 @@ def _participant_event(
         fields.user_name(user.name),
         fields.optional_id(notice.session_id),
         joined_at,
+        attributes=fields.attributes(user.custom, role=fields.role(participant.role)),
     )
     return ParsedEvent(event)
 

@@ -8,7 +8,7 @@ The token has the time of its creation, but a callback is retried for a while: a
 * A connection is `connection.id`; a participant who comes back after a real network loss has a new one.
 * The user is in `connection.data`, any text that the application wrote into the token. From a JSON object, `userId`,
   `user_id` or `id` is the id, and `name`, `userName` or `username` the name; `name=Ann,userId=7` has the same
-  keys; any other text is the user's id.
+  keys; any other text is the user's id. The other keys are attributes.
 * A `connectionDestroyed` has the creation time of the connection, so a lost `connectionCreated` loses nothing.
 * Streams are not participants: a participant who publishes a screen has one connection. Archives and captions are not either.
 * `sessionDestroyed` is sent after the last connection has closed or timed out. `sessionCreated` is sent with the first
@@ -23,6 +23,7 @@ from typing import Any, Final
 import jwt
 import msgspec
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -126,22 +127,39 @@ def _participant_event(
     connection_id = fields.text(connection.id)
     fields.required(connection_id, "connection.id", notice.event, "Vonage")
     user_id, user_name = parse_user(connection.data)
-    event = Event(kind, _room(notice), at, connection_id, user_id, user_name, joined_at=joined_at)
+    event = Event(
+        kind,
+        _room(notice),
+        at,
+        connection_id,
+        user_id,
+        user_name,
+        joined_at=joined_at,
+        attributes=_attributes(connection.data),
+    )
     return ParsedEvent(event)
 
 
 def parse_user(value: Value) -> tuple[str | None, str | None]:
     """Return the user's id and name from the application's text in the token, by the rule above."""
+    values = _values(value)
+    user = _first(values, _ID_KEYS), _first(values, _NAME_KEYS)
+    return user if any(user) else (_clean(fields.text(value).strip()), None)
+
+
+def _attributes(value: Value) -> Attributes | None:
+    """Return what the application's text has besides the user's id and name."""
+    others = {key: found for key, found in _values(value).items() if key not in (*_ID_KEYS, *_NAME_KEYS)}
+    return fields.attributes(others)
+
+
+def _values(value: Value) -> dict[str, Any]:
+    """Return the object, or the pairs if one of them is the user's id or name."""
     if isinstance(value, dict):
-        return _first(value, _ID_KEYS), _first(value, _NAME_KEYS)
+        return value
     data = fields.text(value).strip()
-    if not data:
-        return None, None
-    for values in (_parse_json(data), _parse_pairs(data)):
-        user = _first(values, _ID_KEYS), _first(values, _NAME_KEYS)
-        if any(user):
-            return user
-    return _clean(data), None
+    pairs = _parse_pairs(data)
+    return _parse_json(data) or ({} if pairs.keys().isdisjoint((*_ID_KEYS, *_NAME_KEYS)) else pairs)
 
 
 def _parse_json(data: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Final, Literal
 import msgspec
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -43,7 +44,7 @@ from headcount.sources.signatures import (
 from headcount.timestamps import format_timestamp
 
 _SIGNATURE: Final = "whereby-signature"
-_ROLES: Final = {"recorder": Role.RECORDER, "streamer": Role.STREAM, "captioner": Role.HIDDEN}
+_TECHNICAL_ROLES: Final = {"recorder": Role.RECORDER, "streamer": Role.STREAM, "captioner": Role.HIDDEN}
 
 
 class Client(msgspec.Struct, rename="camel"):
@@ -53,6 +54,7 @@ class Client(msgspec.Struct, rename="camel"):
     room_session_id: Value = None
     participant_id: Value = None
     external_id: Value = None
+    metadata: Value = None
     display_name: Value = None
     role_name: Value = None
     num_clients: Value = None
@@ -123,6 +125,7 @@ def _participant_event(
         fields.user_name(client.display_name),
         fields.optional_id(client.room_session_id),
         id=fields.optional_id(notice.id),
+        attributes=_attributes(client),
     )
     return ParsedEvent(event, _role(client))
 
@@ -134,7 +137,16 @@ def _room(client: Client) -> str:
 def _role(client: Client) -> Role:
     if fields.flag(client.is_dial_in):
         return Role.PHONE
-    return _ROLES.get(fields.text(client.role_name), Role.PERSON)
+    return _TECHNICAL_ROLES.get(fields.text(client.role_name), Role.PERSON)
+
+
+def _attributes(client: Client) -> Attributes | None:
+    role = fields.role(client.role_name)
+    return fields.attributes(
+        client.metadata,
+        role=None if role in _TECHNICAL_ROLES else role,
+        external_id=fields.optional_id(client.external_id),
+    )
 
 
 def _event_time(notice: Notice, received_at: Ms) -> Ms:

@@ -7,6 +7,8 @@ A request is JSON, signed with a timestamp that is not part of the body. Times o
 * A participant who goes to a breakout room leaves under one `user_id` and joins under another at the same moment, in either
   order. They stay in their meeting, as two stays of one user; events about breakout rooms add nothing.
 * A participant who waits (for the host, or in the waiting room) is not present. Those events are of other kinds.
+* Nobody's role is stated, but the host of a meeting is: `host_id` is the id of a user of Zoom, which the host has as well, unless
+  they did not sign in.
 * Nothing identifies an event. Its content is its key, without `event_ts`, the time of sending.
 * A leave does not have its join. If the join was lost, so is the stay.
 * `meeting.ended` ends the stays of its own `uuid`. A meeting of the same number and a new
@@ -23,6 +25,7 @@ from typing import Final
 import msgspec
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -86,6 +89,7 @@ class Meeting(msgspec.Struct):
 
     id: Value = None
     uuid: Value = None
+    host_id: Value = None
     session_name: Value = None
     session_id: Value = None
     start_time: Value = None
@@ -189,7 +193,10 @@ def _participant_event(
     else:
         kind, at = Kind.LEAVE, _event_time(participant.leave_time, "leave_time", notice, request)
     user, name = _user(participant)
-    event = Event(kind, room, at, f"{session}:{connection}", user, fields.user_name(name), session)
+    event = Event(
+        kind, room, at, f"{session}:{connection}", user, fields.user_name(name), session,
+        attributes=_attributes(meeting, participant),
+    )  # fmt: skip
     return ParsedEvent(event, Role.PHONE if fields.text(participant.phone_number) else Role.PERSON)
 
 
@@ -209,6 +216,19 @@ def _user(participant: Participant | User) -> tuple[str | None, Value]:
         participant.email,
     )
     return next(filter(None, map(fields.optional_id, ids)), None), participant.user_name
+
+
+def _attributes(meeting: Meeting, participant: Participant | User) -> Attributes | None:
+    if isinstance(participant, User):
+        return fields.attributes(external_id=fields.optional_id(participant.user_key))
+    host = fields.optional_id(meeting.host_id)
+    is_host = host and host in map(fields.text, (participant.participant_user_id, participant.id))
+    return fields.attributes(
+        role="host" if is_host else None,
+        email=fields.optional_id(participant.email),
+        registrant_id=fields.optional_id(participant.registrant_id),
+        external_id=fields.optional_id(participant.customer_key),
+    )
 
 
 def _event_time(value: Value, field: str, notice: Notice, request: InboundRequest) -> Ms:

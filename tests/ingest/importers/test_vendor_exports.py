@@ -2,12 +2,16 @@
 
 import gzip
 import json
+import sqlite3
+from contextlib import closing
+from hashlib import sha256
 
 import pytest
 from click.testing import CliRunner
 
 from headcount.cli import main
 from headcount.ingest.importers.vendor_exports import detect_formats
+from headcount.kernel.attributes import values_of
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.sources.registry import SOURCES
 from support import ROOT
@@ -192,6 +196,33 @@ def test_a_zoom_report_becomes_a_meeting(store):
             ],
         )
     ]
+
+
+def test_the_stays_of_a_zoom_report_have_the_address_and_the_role_of_the_host(store):
+    store.import_export("zoom-report", ZOOM, *ZONE)
+    with closing(sqlite3.connect(store.database)) as database:
+        stays = database.execute("select user_name, attributes from stays order by join_ms").fetchall()
+    assert [(name, values_of(attributes)) for name, attributes in stays] == [
+        ("Smith, Ann", {"email": "ann@example.com", "guest": False, "role": "host"}),
+        ("Bob", {"guest": True}),
+        ("Bob", {"guest": True}),
+    ]
+
+
+def test_each_imported_event_names_its_file_and_the_hash_of_it(store):
+    packed = store.file("packed.gz", gzip.compress(ANN_AND_BOB.encode()))
+    plain = store.file("plain.jsonl", webhook("joined", "cid", 0))
+    store.import_export("livekit", packed, plain, "--close-open")
+    store.import_export("livekit", "-", input=webhook("joined", "dee", 0))
+    with closing(sqlite3.connect(store.database)) as database:
+        found = {*database.execute("select participant_id, sender, digest from entries")}
+    assert found == {
+        ("ann", "file:packed.gz", sha256(packed.read_bytes()).digest()),
+        ("bob", "file:packed.gz", sha256(packed.read_bytes()).digest()),
+        ("cid", "file:plain.jsonl", sha256(plain.read_bytes()).digest()),
+        ("cid", None, None),
+        ("dee", "file:-", sha256(webhook("joined", "dee", 0).encode()).digest()),
+    }
 
 
 def test_a_report_imported_again_changes_nothing_in_any_order_of_its_rows(store):

@@ -6,6 +6,7 @@ late, and are recognized if they are imported again.
 """
 
 import gzip
+import hashlib
 import io
 import sys
 import zlib
@@ -30,7 +31,7 @@ from headcount.sources.exports.api import ExportFile, ExportFormat, ExportOption
 from headcount.sources.exports.registry import EXPORT_FORMATS
 from headcount.store.dedup import entry_of
 from headcount.store.open import Store
-from headcount.store.records import Origin
+from headcount.store.records import UNKNOWN_PROVENANCE, LogEntry, Origin, Provenance
 from headcount.timestamps import format_timestamp
 
 _STANDARD_INPUT: Final = "-"
@@ -45,10 +46,11 @@ _BATCH_EVENTS: Final = 20_000
 class ParsedExports:
     """Events of participants who count, the number of others by role, rows that cannot be parsed, and rows without content.
 
-    `last` is the time of the last event of the file by room, of the last such file where several have the room.
+    `provenance` has that of each event, its file. `last` is the time of the last event of the file by room, of the last such file where several have the room.
     """
 
     events: list[Event] = field(default_factory=list)
+    provenance: list[Provenance] = field(default_factory=list)
     last: dict[str, Ms] = field(default_factory=dict)
     excluded: Counter[Role] = field(default_factory=Counter)
     errors: list[BadInput] = field(default_factory=list)
@@ -69,16 +71,20 @@ def parse_files(
     """Return the events of files. Raise `BadInput` for a file that cannot be read, and for bad rows unless `skip_invalid`."""
     parsed = ParsedExports()
     found: list[ParsedEvent] = []
-    places: list[tuple[str, Ms]] = []
+    places: list[tuple[str, Ms, Provenance]] = []
     for name in names:
-        file = ExportFile(_read(name), _display_name(name))
+        raw = _read_raw(name)
+        file = ExportFile(_content(raw, name), _display_name(name))
+        provenance = Provenance(f"file:{Path(name).name}", hashlib.sha256(raw).digest())
         of_file = parse_export(export_format, file, options, parsed.report)
         found += of_file
-        places += [(file.name, max((one.event.at for one in of_file), default=0))] * len(of_file)
-    for (event, role, _), (place, end) in zip(connect(found), places, strict=True):
+        end = max((one.event.at for one in of_file), default=0)
+        places += [(file.name, end, provenance)] * len(of_file)
+    for (event, role, *_), (place, end, provenance) in zip(connect(found), places, strict=True):
         parsed.last[event.room] = max(end, parsed.last.get(event.room, end))
         if role in counted_roles:
             parsed.events.append(_within_limits(event, now, place, limits))
+            parsed.provenance.append(provenance)
         else:
             parsed.excluded[role] += 1
     if parsed.errors and not skip_invalid:
@@ -90,7 +96,7 @@ def parse_files(
 def detect_formats(name: str) -> list[str]:
     """Return the kinds of formats that fit the content of a file, the best first; `events` is Headcount's own."""
     try:
-        content = _read(name)
+        content = _content(_read_raw(name), name)
     except BadInput:
         return []
     # Excel may name the delimiter in a line before the header.
@@ -121,9 +127,8 @@ def _display_name(name: str) -> str:
     return "standard input" if name == _STANDARD_INPUT else name
 
 
-def _read(name: str) -> bytes:
-    """Return the content of a file, decompressed if it is gzip."""
-    raw = _read_raw(name)
+def _content(raw: bytes, name: str) -> bytes:
+    """Return the content of a file, decompressed if it is gzip. Raise `BadInput` if it is empty."""
     plain = _decompress(raw, _display_name(name)) if raw.startswith(_GZIP_MAGIC) else raw
     if not plain or plain.isspace():
         raise BadInput("is empty", where=_display_name(name))
@@ -186,8 +191,8 @@ def append_events(
     require_domain(domain)
     require_same_rules(store, rules)
     result = Imported()
-    for done, batch in _batches(parsed.events):
-        entries = [entry_of(event, domain, now(), Origin.IMPORTED) for event in batch]
+    for done, batch in _batches(parsed):
+        entries = [_entry(event, domain, now(), provenance) for event, provenance in batch]
         appended = store.log.append([entries])[0]
         result.accepted += appended.accepted
         result.duplicates += appended.duplicates
@@ -195,7 +200,7 @@ def append_events(
     result.unused, open_stays = outcome(parsed.events, parsed.last, rules)
     if close_open:
         leaves = closing_leaves(still_open(store, domain, open_stays))
-        store.log.append([[entry_of(leave, domain, now(), Origin.IMPORTED) for leave in leaves]])
+        store.log.append([[_entry(leave, domain, now()) for leave in leaves]])
         result.closed = len(leaves)
         result.unused = outcome([*parsed.events, *leaves], parsed.last, rules).unused
     result.processed = catch_up(store, now, rules, stale_after, progress)
@@ -203,9 +208,13 @@ def append_events(
     return result
 
 
-def _batches(events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
+def _entry(event: Event, domain: str, now: Ms, provenance: Provenance = UNKNOWN_PROVENANCE) -> LogEntry:
+    return entry_of(event, domain, now, Origin.IMPORTED, provenance=provenance)
+
+
+def _batches(parsed: ParsedExports) -> Iterator[tuple[int, Sequence[tuple[Event, Provenance]]]]:
     """Yield batches of events in order of time, with the number of events up to the end of the batch."""
-    ordered = sorted(events, key=lambda event: event.at)
+    ordered = sorted(zip(parsed.events, parsed.provenance, strict=True), key=lambda item: item[0].at)
     for start in range(0, len(ordered), _BATCH_EVENTS):
         batch = ordered[start : start + _BATCH_EVENTS]
         yield start + len(batch), batch

@@ -44,6 +44,7 @@ class User(msgspec.Struct, rename="camel"):
     int_id: Value = None
     registered_on: Value = None
     left_on: Value = None
+    is_moderator: Value = None
     is_dial_in: Value = None
 
 
@@ -105,6 +106,7 @@ def _to_meeting(dashboard: Dashboard) -> Meeting:
 
 def _stays(user: User) -> Iterator[MeetingStay]:
     role = Role.PHONE if fields.flag(user.is_dial_in) else Role.PERSON
+    attributes = fields.attributes(role=_role_word(user))
     only = {fields.text(user.int_id): {"registeredOn": user.registered_on, "leftOn": user.left_on}}
     for connection_id, value in (user.int_ids if isinstance(user.int_ids, dict) else only).items():
         connection = fields.item(value, Connection)
@@ -113,7 +115,14 @@ def _stays(user: User) -> Iterator[MeetingStay]:
             times = fields.item(session, Session)
             joined_at = fields.valid_ms(times.registered_on, "registeredOn")
             left_at = _optional_ms(times.left_on, "leftOn")
-            yield MeetingStay(connection_id, user.ext_id, user.name, joined_at, left_at, role)
+            yield MeetingStay(connection_id, user.ext_id, user.name, joined_at, left_at, role, attributes)
+
+
+def _role_word(user: User) -> str | None:
+    """Return the role, one of two; None if it is missing."""
+    if user.is_moderator is None:
+        return None
+    return "moderator" if fields.flag(user.is_moderator) else "viewer"
 
 
 def _optional_ms(value: Value, field: str) -> Ms | None:

@@ -147,6 +147,7 @@ class _Recording:
             external if external != user else None,
             fields.user_name(event.findtext("name")),
             self._id,
+            attributes=fields.attributes(role=fields.role(event.findtext("role"))),
         )
         return ParsedEvent(parsed, Role.PHONE if user.startswith(_PHONE_PREFIX) else Role.PERSON)
 

@@ -7,6 +7,7 @@ A file has pages, `{"total_count": …, "data": […]}`, or meetings, one after 
   combine again. An `end` of another source could not end it either.
 * In a meeting that is still open no leave is known, though all participants have a duration: the time so far.
   So each leave is inferred, and a later dump overrides it.
+* Daily's participants have no attributes; Headcount's have, with `include=attributes`.
 * With `no_participants` the list of participants is missing, and nothing else can be imported.
 """
 
@@ -32,6 +33,7 @@ class Participant(msgspec.Struct):
     duration: Value = None
     user_id: Value = None
     user_name: Value = None
+    attributes: Value = None
 
 
 class Meeting(msgspec.Struct):
@@ -103,6 +105,7 @@ def _stay(room: str, participant: Participant, *, is_ongoing: bool) -> ExportedS
         user_id=fields.optional_id(participant.user_id),
         user_name=fields.user_name(participant.user_name),
         is_inferred=is_ongoing,
+        attributes=fields.attributes(participant.attributes),
     )
 
 

@@ -21,6 +21,7 @@ from itertools import product
 from typing import Final, NamedTuple, TypeVar
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import InvalidEvent, Ms
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportOptions, SkippedRow
@@ -72,6 +73,7 @@ class Row(NamedTuple):
     is_duration_exact: bool = False
     has_attended: bool = True
     cells: Sequence[str] = ()
+    attributes: Attributes | None = None
 
 
 class _RowTimes(NamedTuple):
@@ -306,5 +308,6 @@ def _stays(
                 user_name=row.name,
                 role=row.role,
                 is_inferred=span.leave is None or span.is_leave_computed,
+                attributes=row.attributes,
             ),
         )

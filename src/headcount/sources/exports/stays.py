@@ -9,6 +9,7 @@ Must not know the formats.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import ParsedEvent, Role, after_join
@@ -26,6 +27,7 @@ class ExportedStay(NamedTuple):
     source_session: str | None = None
     role: Role = Role.PERSON
     is_inferred: bool = False
+    attributes: Attributes | None = None
 
 
 def stay_events(stay: ExportedStay) -> Iterator[ParsedEvent]:
@@ -52,5 +54,6 @@ def _participant_event(
         stay.source_session,
         joined_at,
         inferred,
+        attributes=stay.attributes,
     )
     return ParsedEvent(event, stay.role)

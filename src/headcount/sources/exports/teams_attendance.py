@@ -8,6 +8,8 @@ lists and columns are identified by their content.
 * The format of 2021 has a summary and one list with joins and leaves.
 * The format of 2020 has a line for each join and leave.
 * Times are those of the user who downloads it, without a time zone, and without the order of day and month.
+* The newer format and that of 2021 have addresses and roles. In another language than English only the addresses are read, because
+  titles and words of roles are translated.
 * No meeting has an id that its next report repeats. The room is the meeting's title, unless the operator names it.
 """
 
@@ -17,6 +19,8 @@ from itertools import takewhile, zip_longest
 from typing import Final, NamedTuple
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes
+from headcount.sources import fields
 from headcount.sources.api import ParsedEvent
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.local_times import is_local_time, with_zone
@@ -45,6 +49,8 @@ class _Columns(NamedTuple):
     leave: int = 2
     duration: int | None = 3
     email: int | None = 4
+    upn: int | None = None
+    role: int | None = None
 
 
 class _Summary(NamedTuple):
@@ -192,6 +198,8 @@ def _columns_by_title(header: Line) -> _Columns:
         titles.index("leave time"),
         position("duration"),
         position("email"),
+        position("participant id (upn)"),
+        position("role"),
     )
 
 
@@ -245,7 +253,14 @@ def _stays(report: _Report, header: Line, lines: Iterable[Line], columns: _Colum
             # The format of 2021 omits the seconds of a duration of an hour or more.
             is_duration_exact=duration is not None and (is_newer or duration[1]),
             cells=line.cells,
+            attributes=_attributes(line, columns),
         )
+
+
+def _attributes(line: Line, columns: _Columns) -> Attributes | None:
+    """Return the address, which is the name of the account where no other is known, and the role."""
+    email = line.cell(columns.email) or line.cell(columns.upn)
+    return fields.attributes(email=email if "@" in email else None, role=fields.role(line.cell(columns.role)))
 
 
 def _paired(report: _Report, header: Line, lines: Iterable[Line]) -> list[Row]:

@@ -9,6 +9,8 @@
 * A participant who waited in the waiting room has a row of their own, which is marked. They were not present: their role is
   hidden.
 * With "Show unique users" the portal adds up the time of each participant, without times: such a report cannot be read.
+* The host of a meeting is known by their address, which is above the participants or in the columns of the meeting. In the report
+  of a webinar, the tables state the role. `Guest` means someone outside of the account, whatever their role in the meeting is.
 * The meeting's number is written in groups, 812 3456 7890; webhooks have it without spaces, and so do the events here.
 * The portal writes titles in the user's language. Columns of a report in another language than English are found by content.
 """
@@ -19,7 +21,9 @@ from itertools import takewhile
 from typing import Final, NamedTuple
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
+from headcount.sources import fields
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.local_times import is_local_time, with_zone
@@ -39,7 +43,17 @@ _UNIQUE_USERS: Final = "has total durations instead of times. Export it without 
 _NUMBER_TITLES: Final = ("meeting id", "id", "webinar id")
 _NAME_TITLES: Final = ("name", "user name")
 _TELEPHONE_SECTION: Final = "other attended"
-_SECTIONS: Final = ("host details", "panelist details", "attendee details", _TELEPHONE_SECTION)
+_SECTION_ROLES: Final = {
+    "host details": "host",
+    "panelist details": "panelist",
+    "attendee details": "attendee",
+}
+_SECTIONS: Final = (*_SECTION_ROLES, _TELEPHONE_SECTION)
+_GUEST: Final = re.compile(
+    r"(is )?guest|invitado|convidado|invité|gast|ospite|gość|konuk|tamu|gäst|гость|khách|ゲスト|来宾|來賓|게스트",
+    re.IGNORECASE,
+)
+_ADDRESS: Final = re.compile(r"[^\s()<>]+@[^\s()<>]+")
 _WAITING_ROOM: Final = re.compile(
     r"waiting|espera|attente|warte|attesa|wacht|poczekaln|bekleme|tunggu|vänt|ожидан|chờ"
     r"|待機|等候|等待|대기",
@@ -78,18 +92,29 @@ class _Columns(NamedTuple):
     email: int | None = None
     duration: int | None = None
     waiting: int | None = None
+    guest: int | None = None
     attended: int | None = None
     meeting: int | None = None
     meeting_end: int | None = None
+    host: int | None = None
+
+
+class _Meeting(NamedTuple):
+    """What the lines before the participants state about the meeting, or ''."""
+
+    number: str = ""
+    end: str = ""
+    host: str = ""
 
 
 class _Table(NamedTuple):
-    """A table of participants: its header, its rows, and the columns of the header."""
+    """A table of participants: its header, its rows, the columns of the header, and what its title states of everyone in it."""
 
     header: Line
     rows: Sequence[Line]
     columns: _Columns
     role: Role
+    attendee_role: str | None
 
 
 def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterable[ParsedEvent]:
@@ -101,10 +126,10 @@ def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> 
         raise BadInput(_MISSING)
     if any("total duration" in _titles(lines[at]) for at in headers):
         raise BadInput(_UNIQUE_USERS)
-    number, meeting_end = _meeting(lines[: headers[0]])
-    room = options.room or (_room_number(number) if number else "")
+    meeting = _meeting(lines[: headers[0]])
+    room = options.room or (_room_number(meeting.number) if meeting.number else "")
     zone = stated_zone(lines[: headers[0]])
-    rows = [row for table in _tables(lines, headers) for row in _rows(table, room, meeting_end, zone)]
+    rows = [row for table in _tables(lines, headers) for row in _rows(table, room, meeting, zone)]
     return row_events(rows, file.name, options, on_error, lines)
 
 
@@ -165,8 +190,9 @@ def _tables(lines: Sequence[Line], headers: Sequence[int]) -> Iterator[_Table]:
         rows = [line for line in lines[header + 1 : end] if any(line.cells) and not _is_section(line)]
         by_title = _has_titles(lines[header])
         columns = _columns_by_title(lines[header]) if by_title else _columns_by_content(lines[header], rows)
-        is_telephone = lines[section].cell(0).lower() == _TELEPHONE_SECTION
-        yield _Table(lines[header], rows, columns, Role.PHONE if is_telephone else Role.PERSON)
+        title = lines[section].cell(0).lower()
+        role = Role.PHONE if title == _TELEPHONE_SECTION else Role.PERSON
+        yield _Table(lines[header], rows, columns, role, _SECTION_ROLES.get(title))
 
 
 def _section_above(lines: Sequence[Line], header: int) -> int:
@@ -203,9 +229,11 @@ def _columns_by_title(header: Line) -> _Columns:
         email=after("user email", "email"),
         duration=after("duration", "time in session"),
         waiting=after("in waiting room"),
+        guest=after("guest", "is guest"),
         attended=before("attended") if names else after("attended"),
         meeting=before(*_NUMBER_TITLES),
         meeting_end=before("end time"),
+        host=before("host email", "user email"),
     )
 
 
@@ -248,24 +276,26 @@ def _columns_by_content(header: Line, rows: Sequence[Line]) -> _Columns:
         ),
         duration=leave + 1,
         waiting=waiting,
+        guest=next((column for column in others if _GUEST.fullmatch(titles[column])), None),
         meeting=meeting,
         meeting_end=times[-3] if len(times) > 3 else None,
     )
 
 
-def _meeting(lines: Sequence[Line]) -> tuple[str, str]:
-    """Return the meeting's number and end from the lines before the participants, or ''."""
+def _meeting(lines: Sequence[Line]) -> _Meeting:
+    """Return what the lines before the participants state about the meeting."""
     for titles, values in zip(lines, lines[1:], strict=False):
         values_by_title = dict(zip(_titles(titles), values.cells, strict=False))
         number = next((values_by_title[name] for name in _NUMBER_TITLES if values_by_title.get(name)), "")
         if number:
-            return number, values_by_title.get("end time", "")
+            host = _ADDRESS.search(values_by_title.get("host", ""))
+            return _Meeting(number, values_by_title.get("end time", ""), host[0] if host else "")
     for line in lines:
         number = next(filter(_is_number, line.cells[1:]), "")
         if number:
             times = [cell for cell in line.cells if is_local_time(cell)]
-            return number, times[-1] if len(times) > 1 else ""
-    return "", ""
+            return _Meeting(number, times[-1] if len(times) > 1 else "")
+    return _Meeting()
 
 
 def _is_number(cell: str) -> bool:
@@ -285,7 +315,7 @@ def _room_number(number: str) -> str:
     return _digits(number)
 
 
-def _rows(table: _Table, room: str, meeting_end: str, zone: str) -> Iterator[Row]:
+def _rows(table: _Table, room: str, meeting: _Meeting, zone: str) -> Iterator[Row]:
     columns = table.columns
 
     def time(line: Line, column: int | None) -> str:
@@ -300,12 +330,23 @@ def _rows(table: _Table, room: str, meeting_end: str, zone: str) -> Iterator[Row
             line.cell(columns.email),
             time(line, columns.join),
             time(line, columns.leave),
-            with_zone(meeting_end, zone) or time(line, columns.meeting_end),
+            with_zone(meeting.end, zone) or time(line, columns.meeting_end),
             _parse_minutes(line.cell(columns.duration)),
             Role.HIDDEN if _is_yes(line, columns.waiting) else table.role,
             has_attended=line.cell(columns.attended).lower() != "no",
             cells=line.cells,
+            attributes=_attributes(line, table, line.cell(columns.host) or meeting.host),
         )
+
+
+def _attributes(line: Line, table: _Table, host: str) -> Attributes | None:
+    email, guest = line.cell(table.columns.email), line.cell(table.columns.guest).lower()
+    is_host = bool(host) and email.lower() == host.lower()
+    return fields.attributes(
+        email=email,
+        role=table.attendee_role or ("host" if is_host else None),
+        guest=guest in _YES if guest in _YES | _NO else None,
+    )
 
 
 def _is_yes(line: Line, column: int | None) -> bool:
