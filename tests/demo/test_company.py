@@ -7,6 +7,7 @@ from itertools import islice, pairwise, takewhile
 import pytest
 
 from headcount.demo.company import DAY, HOUR, MINUTE, SCHEDULE, SECOND, live_events, past_events
+from headcount.kernel.attributes import values_of
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.replay import meetings_of
 from headcount.kernel.stay_table import LeftBy
@@ -256,6 +257,25 @@ def test_callers_by_phone_have_no_user_id():
     ]
     assert len(callers) > 20
     assert all(caller.user_id is None for caller in callers)
+
+
+def test_support_and_sales_have_hosts_and_the_guests_of_customers():
+    for room in ("support", "sales-call"):
+        known = [
+            values_of(entry.attributes)
+            for meeting in meetings(room)
+            for entry in meeting.participants
+            if entry.attributes
+        ]
+        assert {one["role"] for one in known} == {"host", "guest"}
+        assert all(one["email"].endswith("@company.example") for one in known if one["role"] == "host")
+        assert len({one["customer"] for one in known if one["role"] == "guest"}) == 5
+    assert {one.get("kind") for one in known} == {None, "phone"}
+
+
+def test_some_rooms_have_no_attributes():
+    rooms = {event.room for event in ALL if event.attributes}
+    assert rooms == {"all-hands", "interview", "sales-call", "support"}
 
 
 def test_some_joins_are_known_only_from_the_leave():

@@ -17,6 +17,7 @@ from random import Random
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from headcount.kernel.attributes import Attributes, canonical
 from headcount.kernel.events import Event, Kind, Ms
 
 SECOND: Final[Ms] = 1_000
@@ -50,14 +51,17 @@ def past_events(seed: int, start: Ms, end: Ms) -> list[Event]:
 
 
 class Person(NamedTuple):
-    """A person as a room reports them. Some have no id, some no name."""
+    """A person as a room reports them. Some have no id, some no name. Guests have a customer, employees an email address."""
 
     user_id: str | None
     name: str | None
+    email: str | None = None
+    customer: str | None = None
 
 
 def _team(first: int, names: str) -> tuple[Person, ...]:
-    return tuple(Person(f"u-{n}", name.strip()) for n, name in enumerate(names.split(","), first))
+    people = ((f"u-{n}", name.strip()) for n, name in enumerate(names.split(","), first))
+    return tuple(Person(user_id, name, f"{user_id}@company.example") for user_id, name in people)
 
 
 _ENGINEERS: Final = _team(
@@ -90,10 +94,13 @@ _LAST_NAMES: Final = _words(
     " Kovács López Mahmoud Mbeki Murphy Nakamura O'Connor Papadopoulos Park Rossi Sharma Tran Umarov Yamamoto Zhang"
 )
 
+_CUSTOMERS: Final = ("Northwind Clinic", "Baltic Bank", "Casa Verde", "Delta Freight", "Eastside School")
+
 
 def _guest(number: int) -> Person:
     first, last = divmod(number, len(_LAST_NAMES))
-    return Person(f"g-{40_000 + number}", f"{_FIRST_NAMES[first]} {_LAST_NAMES[last]}")
+    customer = _CUSTOMERS[number % len(_CUSTOMERS)]
+    return Person(f"g-{40_000 + number}", f"{_FIRST_NAMES[first]} {_LAST_NAMES[last]}", customer=customer)
 
 
 _GUESTS: Final = tuple(map(_guest, range(len(_FIRST_NAMES) * len(_LAST_NAMES))))
@@ -116,16 +123,25 @@ class Occurrence:
         """Return the id of a new connection."""
         return str(UUID(int=self.random.getrandbits(128), version=4))
 
-    def add_stay(self, person: Person, join_s: float, leave_s: float, connection: str | None = None) -> str:
-        """Add a join and a leave, and return the id of the connection."""
-        connection = self.add_join(person, join_s, connection)
+    def add_stay(
+        self,
+        person: Person,
+        join_s: float,
+        leave_s: float,
+        connection: str | None = None,
+        **attributes: str | None,
+    ) -> str:
+        """Add a join with these attributes and a leave, and return the id of the connection."""
+        connection = self.add_join(person, join_s, connection, **attributes)
         self._add(Kind.LEAVE, leave_s, connection, person)
         return connection
 
-    def add_join(self, person: Person, join_s: float, connection: str | None = None) -> str:
+    def add_join(
+        self, person: Person, join_s: float, connection: str | None = None, **attributes: str | None
+    ) -> str:
         """Add a join whose leave is never reported, and return the id of the connection."""
         connection = connection or self.new_connection()
-        self._add(Kind.JOIN, join_s, connection, person)
+        self._add(Kind.JOIN, join_s, connection, person, attributes=canonical(attributes))
         return connection
 
     def add_leave_only(self, person: Person, join_s: float, leave_s: float) -> None:
@@ -145,8 +161,22 @@ class Occurrence:
     def _at(self, seconds: float) -> Ms:
         return self._start + round(seconds * SECOND)
 
+    def add_host(self, person: Person, join_s: float, leave_s: float) -> None:
+        """Add a stay of an employee who is the host."""
+        self.add_stay(person, join_s, leave_s, role="host", email=person.email)
+
+    def add_guest(self, person: Person, join_s: float, leave_s: float, **attributes: str) -> None:
+        """Add a stay of a guest."""
+        self.add_stay(person, join_s, leave_s, role="guest", customer=person.customer, **attributes)
+
     def _add(
-        self, kind: Kind, at_s: float, connection: str, person: Person, joined_at: Ms | None = None
+        self,
+        kind: Kind,
+        at_s: float,
+        connection: str,
+        person: Person,
+        joined_at: Ms | None = None,
+        attributes: Attributes | None = None,
     ) -> None:
         self.events.append(
             Event(
@@ -158,6 +188,7 @@ class Occurrence:
                 person.name,
                 self.session,
                 joined_at,
+                attributes=attributes,
             )
         )
 
@@ -176,7 +207,7 @@ def _webinar(occurrence: Occurrence) -> None:
     """Hundreds join over time, many leave before the questions, and the end of the room closes it for the rest."""
     occurrence.session = f"all-hands-{occurrence.random.getrandbits(32):08x}"
     host = occurrence.random.choice(_GUESTS)
-    occurrence.add_join(host, -90)
+    occurrence.add_join(host, -90, role="host")
     for person in occurrence.sample(_GUESTS, occurrence.random.randint(260, 340)):
         if person is host:
             continue
@@ -205,17 +236,17 @@ def _partly_known(guest: Person, random: Random) -> Person:
 def _support(occurrence: Occurrence) -> None:
     """A shift of two hours. Customers join one by one; after a quiet period the next one starts a new meeting."""
     staff = _SUPPORT[occurrence.random.randrange(0, 2)], _SUPPORT[occurrence.random.randrange(2, 4)]
-    occurrence.add_stay(staff[0], 0, 3_602)
-    occurrence.add_stay(staff[1], 3_600, 7_201)
+    occurrence.add_host(staff[0], 0, 3_602)
+    occurrence.add_host(staff[1], 3_600, 7_201)
     customers = iter(occurrence.sample(_GUESTS, 60))
     for opens, closes in ((60, 2_400), (3_130, 7_000)):
         now = opens + occurrence.uniform(0, 60)
         while now < closes - 60:
             leaves = min(closes - occurrence.uniform(0, 20), now + occurrence.uniform(60, 420))
-            occurrence.add_stay(next(customers), now, leaves)
+            occurrence.add_guest(next(customers), now, leaves)
             now = leaves + occurrence.random.expovariate(1 / 150)
     # The last one before the quiet period: after it, the staff is alone for more than ten minutes.
-    occurrence.add_stay(next(customers), 2_300, 2_450)
+    occurrence.add_guest(next(customers), 2_300, 2_450)
 
 
 def _early_bird(occurrence: Occurrence) -> None:
@@ -257,22 +288,24 @@ def _one_to_one(occurrence: Occurrence) -> None:
 
 def _interview(occurrence: Occurrence) -> None:
     """A candidate waits for 20 seconds alone, leaves, and is back when the interview starts."""
-    (candidate,) = occurrence.sample(_GUESTS, 1)
+    candidate = occurrence.sample(_GUESTS, 1)[0]._replace(customer=None)
     (interviewer,) = occurrence.sample(_INTERVIEWERS, 1)
-    occurrence.add_stay(candidate, 0, 20)
+    occurrence.add_guest(candidate, 0, 20)
     over = occurrence.uniform(1_500, 2_400)
-    occurrence.add_stay(candidate, 150, over)
-    occurrence.add_stay(interviewer, 165, over + 4)
+    occurrence.add_guest(candidate, 150, over)
+    occurrence.add_host(interviewer, 165, over + 4)
 
 
 def _sales_call(occurrence: Occurrence) -> None:
     """One to three customers, and a caller by phone: a number as name, and no user id."""
     over = occurrence.uniform(1_500, 2_200)
-    occurrence.add_stay(occurrence.sample(_SALES, 1)[0], -30, over + 8)
-    for customer in occurrence.sample(_GUESTS, occurrence.random.randint(1, 3)):
-        occurrence.add_stay(customer, occurrence.uniform(0, 120), over + occurrence.uniform(-60, 5))
-    caller = Person(None, f"+1 202-555-01{occurrence.random.randrange(100):02}")
-    occurrence.add_stay(caller, occurrence.uniform(640, 700), over - 20)
+    occurrence.add_host(occurrence.sample(_SALES, 1)[0], -30, over + 8)
+    guests = occurrence.sample(_GUESTS, occurrence.random.randint(1, 3))
+    for guest in guests:
+        occurrence.add_guest(guest, occurrence.uniform(0, 120), over + occurrence.uniform(-60, 5))
+    number = f"+1 202-555-01{occurrence.random.randrange(100):02}"
+    caller = Person(None, number, customer=guests[0].customer)
+    occurrence.add_guest(caller, occurrence.uniform(640, 700), over - 20, kind="phone")
     if occurrence.random.random() < 0.2:
         occurrence.add_leave_only(
             Person(None, None), occurrence.uniform(200, 300), occurrence.uniform(800, 1_000)
