@@ -35,19 +35,10 @@ def total_length(intervals: Iterable[Interval]) -> int:
 
 def at_least(count: int, intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     """Return what at least `count` of the intervals cover, 1 or more, as `union` returns it."""
-    if count == 1:
-        return union(intervals)
-    changes = sorted(edge for start, end in intervals if start < end for edge in ((start, 1), (end, -1)))
-    covered: list[Interval] = []
-    depth = 0
-    since = 0
-    for at, change in changes:
-        depth += change
-        if change == 1 and depth == count:
-            since = at
-        elif change == -1 and depth == count - 1:
-            covered.append((since, at))
-    return union(covered)
+    known = [interval for interval in intervals if interval[0] < interval[1]]
+    starts, ends = sorted(start for start, _ in known), sorted(end for _, end in known)
+    # After n ends, the next end closes what the start number n + count opened, if that was before.
+    return union(zip(starts[count - 1 :], ends, strict=False))
 
 
 def intersection(some: Sequence[Interval], others: Sequence[Interval]) -> tuple[Interval, ...]:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from typing import Final, NamedTuple
 
 from headcount.intervals import Interval, at_least, intersection, total_length, union
@@ -82,10 +83,10 @@ def together(entries: Iterable[Entry], sides: Sequence[Side], now: Ms) -> Togeth
     """Return when at least one person of each side was in. `entries` are all of a meeting, which lasts until now or ended."""
     people = _people(entries, sides, now)
     groups = _groups(people, len(sides))
-    spans = _common(people, groups, lambda _: False)
-    # An end is shown to rest on some leaves if the span goes on after it without them.
-    while_open = _common(people, groups, lambda stay: stay.is_open)
-    without_inferred = _common(people, groups, lambda stay: stay.is_open or stay.is_inferred)
+    spans = _common(people, groups)
+    # An end rests on some leaves if the sides are still together after it without them.
+    while_open = _without_leaves(people, groups, spans, lambda stay: stay.is_open)
+    without_inferred = _without_leaves(people, groups, spans, lambda stay: stay.is_open or stay.is_inferred)
     found = []
     for start, end in spans:
         is_open = _covers(while_open, end)
@@ -152,30 +153,48 @@ def _groups(people: Iterable[_Person], sides: int) -> list[int]:
     ]
 
 
-def _common(
-    people: Sequence[_Person], groups: Iterable[int], lasts: Callable[[_Stay], bool]
-) -> tuple[Interval, ...]:
-    """Return when each group had enough persons in, if stays that `lasts` accepts are a moment longer."""
-    return reduce(
-        intersection,
-        (
-            at_least(
-                group.bit_count(),
-                [interval for stays in people for interval in _intervals(stays, group, lasts)],
-            )
-            for group in groups
-        ),
-    )
-
-
-def _intervals(stays: _Person, group: int, lasts: Callable[[_Stay], bool]) -> Sequence[Interval]:
-    """Return when a person was in for one of the sides of a group: disjoint intervals."""
-    own = [
-        (stay.join, stay.until + _LASTING_MS if lasts(stay) else stay.until)
-        for stay in stays
-        if stay.sides & group
+def _without_leaves(
+    people: Sequence[_Person],
+    groups: Sequence[int],
+    spans: Sequence[Interval],
+    lasts: Callable[[_Stay], bool],
+) -> Sequence[Interval]:
+    """Return the spans that follow if some stays, which `lasts` accepts, are a moment longer."""
+    ends = {end for _, end in spans}
+    if not any(stay.until in ends and lasts(stay) for stays in people for stay in stays):
+        return spans
+    longer = [
+        [stay._replace(until=stay.until + _LASTING_MS) if lasts(stay) else stay for stay in stays]
+        for stays in people
     ]
-    return union(own) if len(own) > 1 else own
+    return _common(longer, groups)
+
+
+def _common(people: Sequence[_Person], groups: Iterable[int]) -> tuple[Interval, ...]:
+    """Return when each group had enough persons in."""
+    by_sides: dict[int, list[Interval]] = {}
+    with_several: list[_Person] = []
+    for stays in people:
+        if len(stays) == 1:
+            by_sides.setdefault(stays[0].sides, []).append(stays[0][1:3])
+        else:
+            with_several.append(stays)
+    covered = (
+        at_least(
+            group.bit_count(),
+            chain(
+                chain.from_iterable(one for sides, one in by_sides.items() if sides & group),
+                chain.from_iterable(_intervals(stays, group) for stays in with_several),
+            ),
+        )
+        for group in groups
+    )
+    return reduce(intersection, covered)
+
+
+def _intervals(stays: _Person, group: int) -> Sequence[Interval]:
+    """Return when a person was in for one of the sides of a group: disjoint intervals."""
+    return union((stay.join, stay.until) for stay in stays if stay.sides & group)
 
 
 def _covers(spans: Sequence[Interval], at: Ms) -> bool:

@@ -17,6 +17,7 @@ from headcount.http.params import Param
 from headcount.http.routes.meetings import MEETING_ID, REPLACED, find_meeting
 from headcount.http.schemas import Count, Duration, LeaveTime, Meeting, Schema, UnixSeconds, doc
 from headcount.http.serializer import Serializer, encode
+from headcount.kernel.attributes import RESERVED
 from headcount.reporting.together import ATTRIBUTE, MAX_SIDES, Side, SideTime, Together, together
 from headcount.store.records import MeetingRow
 
@@ -27,6 +28,17 @@ USER_ID: Final = Param("user_id", params.TEXTS, "A side: this user. Repeatable."
 PARTICIPANT_ID: Final = Param("participant_id", params.TEXTS, "A side: this connection. Repeatable.", None)
 OTHERS: Final = Param(
     "others", params.BOOLEAN, "`true` adds a side: everybody who is on no other side.", False
+)
+_ATTRIBUTES: Final = tuple(
+    Param(
+        f"{ATTRIBUTE}{key}",
+        params.TEXTS,
+        f"A side: participants with this value of the attribute `{key}`. Any other key can be given in the same way."
+        " Repeatable.",
+        None,
+    )
+    for key in RESERVED
+    if key != ROLE.name
 )
 _SHORT: Final = tuple(param.name for param in (ROLE, USER_ID, PARTICIPANT_ID))
 
@@ -80,7 +92,7 @@ class MeetingTogether(Meeting):
 
 @operation(
     "GET", "/meetings/{id}/together", "getTimeTogether", "Get the time together", MeetingTogether,
-    tag="Meetings", params=(MEETING_ID, ROLE, USER_ID, PARTICIPANT_ID, OTHERS), errors=(404,), headers=REPLACED,
+    tag="Meetings", params=(MEETING_ID, ROLE, USER_ID, PARTICIPANT_ID, *_ATTRIBUTES, OTHERS), errors=(404,), headers=REPLACED,
 )  # fmt: skip
 def get_time_together(context: QueryContext, domain: str, request: Request) -> Answer:
     """Returns when all sides were in the meeting at the same time: 2 to 4 sides, such as `role=host&role=guest`.
