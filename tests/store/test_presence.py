@@ -114,3 +114,20 @@ def test_rooms_have_the_time_of_their_first_event(two_rooms):
     assert meetings.rooms(D, 1, after=rooms[0])[1] == rooms[1:2]
     assert meetings.rooms(D, 1, before=rooms[2])[1] == rooms[1:2]
     assert meetings.rooms(D, 2, oldest=True)[1] == rooms[1:]
+
+
+def test_attributes_are_those_of_the_participants_who_are_asked_for(two_rooms):
+    host, guest = '{"role":"host"}', '{"role":"guest"}'
+    said(two_rooms, "join", "cy", 61, attributes=host)
+    said(two_rooms, "join", "dan", 62, attributes=guest)
+    said(two_rooms, "join", "cy", 62, "other", attributes=guest)
+    said(two_rooms, "join", "left", 62, attributes=guest)
+    said(two_rooms, "leave", "left", 80)
+    worked_in(two_rooms, 90)
+    said(two_rooms, "join", "young", 91, attributes=host)
+    worked_in(two_rooms, 93)
+    asked = [("blue", who) for who in ("cy", "young", "left", "blue-ann", "nobody")]
+    known = {("blue", "cy"): host, ("blue", "young"): host}
+    assert two_rooms.meetings.attributes_of_present(D, asked) == known
+    assert two_rooms.meetings.attributes_of_present(D, []) == {}
+    assert two_rooms.meetings.attributes_of_present("another", asked) == {}

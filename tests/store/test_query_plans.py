@@ -3,7 +3,7 @@
 import pytest
 
 from headcount.store.open import open_store
-from headcount.store.statements import statement
+from headcount.store.statements import statement, with_lists
 
 GIVEN = {"domain": "d", "room": "r", "after_room": "", "after_join": -1, "after_participant": "", "limit": 10}
 
@@ -19,6 +19,19 @@ def test_presence_is_merged_in_order_from_two_indexes_alone(tmp_path, question):
     assert merge == "MERGE (UNION ALL)"
     assert "COVERING INDEX open_stays" in stays
     assert "pending_stays USING PRIMARY KEY" in pending
+
+
+def test_attributes_are_read_for_the_participants_of_a_page_alone(tmp_path):
+    store = open_store(str(tmp_path / "a.db"))
+    given = {"domain": "d", "rooms": ["r", "s"], "participant_ids": ["p", "q"]}
+    with store.database.reading() as connection:
+        text, values = with_lists("select_attributes_of_present", given)
+        way = [step for *_, step in connection.query(f"explain query plan {text}", values)]
+    store.close()
+    found = [step for step in way if " stays " in step or " s " in step]
+    assert [step.partition(" USING ")[2].partition(" (")[0] for step in found] == [
+        "COVERING INDEX open_stays", "PRIMARY KEY",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("question", ["count_rooms", "select_rooms_after", "select_rooms_before"])

@@ -11,6 +11,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
 from headcount.kernel.journal import FIRST_MARK, Mark
 from headcount.kernel.meetings import Entry, clip_stay
@@ -292,6 +293,24 @@ class Meetings:
                 _presence_pages(connection, domain, size, with_attributes=with_attributes),
                 dict(connection.rows("select_ongoing_meeting_ids", domain=domain)),
             )
+
+    def attributes_of_present(
+        self, domain: str, participants: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Attributes]:
+        """Return the attributes of some present participants, by room and participant id; those without any are absent.
+
+        A page that shows few of very many participants needs no others.
+        """
+        if not participants:
+            return {}
+        values = {
+            "domain": domain,
+            "rooms": sorted({room for room, _ in participants}),
+            "participant_ids": sorted({participant_id for _, participant_id in participants}),
+        }
+        with self._database.reading() as connection:
+            rows = connection.query(*with_lists("select_attributes_of_present", values))
+        return {(room, participant_id): attributes for room, participant_id, attributes in rows}
 
     def ongoing_ids(self, domain: str) -> dict[str, str]:
         """Return the ids of ongoing meetings by room."""

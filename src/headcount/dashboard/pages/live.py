@@ -41,7 +41,7 @@ class Participant(NamedTuple):
     participant_id: str
     user_id: str | None
     join_time: Ms
-    attributes: Attributes | None
+    attributes: Attributes | None = None
 
 
 class Room(NamedTuple):
@@ -147,7 +147,7 @@ async def _values(view: View) -> dict[str, Any]:
 
 def load(meetings: Meetings, domain: str, now: Ms, sort: str = _SORTS[0], *, descending: bool = True) -> Live:
     """Return the content of the page. Of very many rooms, the first ones in the order of `sort` are listed."""
-    present, ids = meetings.presence(domain, with_attributes=True)
+    present, ids = meetings.presence(domain)
     starts = {row.id: row.start for row in _ongoing(meetings, domain, now)} if ids else {}
     all_rooms = [
         _room(name, list(people), ids.get(name), starts)
@@ -157,7 +157,7 @@ def load(meetings: Meetings, domain: str, now: Ms, sort: str = _SORTS[0], *, des
     shown.sort(key=_SORT_KEYS[sort], reverse=descending)
     stale = [Stale(row[0], participant_of(row)) for row in present if now - row[1] > STALE_AFTER_MS]
     return Live(
-        shown[:_MAX_ROOMS], len(present), len(all_rooms), len(ids), _longest_alone(meetings, domain, all_rooms, now),
+        _with_attributes(meetings, domain, shown[:_MAX_ROOMS]), len(present), len(all_rooms), len(ids), _longest_alone(meetings, domain, all_rooms, now),
         sorted(stale, key=lambda entry: entry.participant.join_time)[:_MAX_STALE],
     )  # fmt: skip
 
@@ -170,9 +170,26 @@ _SORT_KEYS: Final[Mapping[str, Callable[[Room], Any]]] = {
 
 
 def participant_of(row: Sequence[Any]) -> Participant:
-    """Return the participant of a row of presence that has attributes."""
-    _, join, participant_id, user_id, name, attributes = row
-    return Participant(display_name(name, user_id, participant_id), participant_id, user_id, join, attributes)
+    """Return the participant of a row of presence, with attributes if it has them."""
+    _, join, participant_id, user_id, name, *attributes = row
+    return Participant(
+        display_name(name, user_id, participant_id), participant_id, user_id, join, *attributes
+    )
+
+
+def _with_attributes(meetings: Meetings, domain: str, rooms: Sequence[Room]) -> list[Room]:
+    """Return the rooms with the attributes of the participants who are listed."""
+    listed = [(room.name, person.participant_id) for room in rooms for person in room.participants]
+    known = meetings.attributes_of_present(domain, listed)
+    return [
+        room._replace(
+            participants=[
+                person._replace(attributes=known.get((room.name, person.participant_id)))
+                for person in room.participants
+            ]
+        )
+        for room in rooms
+    ]
 
 
 def _ongoing(meetings: Meetings, domain: str, now: Ms) -> list[MeetingRow]:

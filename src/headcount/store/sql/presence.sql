@@ -55,6 +55,30 @@ where domain = :domain
   and room = :room
 order by 2, 3
 
+-- name: select_attributes_of_present
+-- Served by open_stays: rows are looked up for these participants only. A single select would read all stays of a room.
+select s.room, s.participant_id, s.attributes
+from (
+  select domain, room, join_ms, participant_id
+  from stays
+  where domain = :domain
+    and leave_ms is null
+    and room in (:rooms)
+    and participant_id in (:participant_ids)
+) as present
+join stays as s on s.domain = present.domain
+  and s.room = present.room
+  and s.join_ms = present.join_ms
+  and s.participant_id = present.participant_id
+where s.attributes is not null
+union all
+select room, participant_id, attributes
+from pending_stays
+where domain = :domain
+  and room in (:rooms)
+  and participant_id in (:participant_ids)
+  and attributes is not null
+
 -- name: select_open_stays
 -- Stays that count. Served by open_stays.
 select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes
