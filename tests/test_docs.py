@@ -83,16 +83,15 @@ def test_every_rule_is_on_the_page_once():
 
 SOURCE_PAGES = [page for page in PAGES if page.parent.name == "sources" and page.name != "README.md"]
 SECTIONS = (
-    "What you need", "Set up", "Check", "Field mapping", "Attributes", "Event mapping", "Accuracy", "Polling", "Import history",
+    "What you need", "Set up", "Check", "Field mapping", "Event mapping", "Accuracy", "Polling", "Import history",
     "Troubleshooting", "Vendor documentation",
 )  # fmt: skip
-OPTIONAL_SECTIONS = ("Attributes", "Polling")
 
 
 @pytest.mark.parametrize("page", SOURCE_PAGES, ids=name_of)
 def test_the_page_of_a_source_has_all_sections_in_order(page):
     titles = re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE)
-    assert titles == [title for title in SECTIONS if title not in OPTIONAL_SECTIONS or title in titles]
+    assert titles == [title for title in SECTIONS if title != "Polling" or title in titles]
 
 
 @pytest.mark.parametrize("page", SOURCE_PAGES, ids=name_of)

@@ -6,8 +6,9 @@ import jwt
 import pytest
 from vonage_jwt import verify_signature
 
+from headcount.kernel.attributes import values_of
 from headcount.sources.api import InboundRequest, VerificationFailed, verify_and_parse
-from headcount.sources.vonage import SOURCE, parse, parse_user, sign
+from headcount.sources.vonage import SOURCE, parse, parse_data, sign
 from support.source_payloads import meeting_stays, ms
 
 SECRET = "a-signature-secret-of-vonage-long-enough"
@@ -115,7 +116,25 @@ def test_a_callback_without_a_token_is_rejected():
     ids=repr,
 )
 def test_the_user_is_parsed_from_the_data(data, user):
-    assert parse_user(data) == user
+    assert parse_data(data)[:2] == user
+
+
+@pytest.mark.parametrize(
+    ("data", "attributes"),
+    [
+        ('{"userId":"u1","name":"Ann","role":"teacher","seat":7}', {"role": "teacher", "seat": 7}),
+        ({"id": 7, "customer": "acme"}, {"customer": "acme"}),
+        ('{"id":7,"username":"ann"}', {}),
+        ('{"seat":7,"tags":["a"]}', {"seat": 7}),
+        ("userId=7&seat=7", {"seat": "7"}),
+        ("seat=7", {}),
+        ("https://example.org/?a=1&b=2", {}),
+        (None, {}),
+    ],
+    ids=repr,
+)
+def test_what_the_data_has_besides_the_user_are_attributes(data, attributes):
+    assert values_of(parse_data(data)[2]) == attributes
 
 
 # Stays.

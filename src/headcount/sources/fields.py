@@ -36,6 +36,7 @@ _ESCAPE: Final = re.compile(
 )
 """An escape in JSON: a whole character of two halves, one half, or another escape."""
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
+_EMPTY: Final = (None, "")
 _NUMBER: Final = re.compile(r"[+-]?\d{1,25}(\.\d{1,25})?", re.ASCII)
 
 
@@ -70,13 +71,19 @@ def attributes(known: Value = None, /, **stated: Value) -> Attributes | None:
     Metadata is an object, or a text with one in JSON; any other text has no attributes. What `stated` has precedes what `known`
     has. A value that is no text, number or boolean is unknown, as is an empty text: see `Value`.
     """
-    found: dict[str, Any] = {}
-    for key, value in (*_object(known).items(), *stated.items()):
-        if value is not None:
-            with suppress(InvalidAttribute):
-                if canonical({key: value}) is not None:
-                    found[key] = value
-    return canonical(found)
+    values = _object(known)
+    try:
+        return canonical({**values, **{key: value for key, value in stated.items() if value not in _EMPTY}})
+    except InvalidAttribute:
+        found = [(key, value) for key, value in (*values.items(), *stated.items()) if _is_known(key, value)]
+        return canonical(dict(found))
+
+
+def _is_known(key: str, value: Value) -> bool:
+    try:
+        return canonical({key: value}) is not None
+    except InvalidAttribute:
+        return False
 
 
 def _object(value: Value) -> dict[str, Any]:

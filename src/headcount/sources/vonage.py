@@ -45,6 +45,7 @@ from headcount.sources.signatures import (
 
 _ID_KEYS: Final = ("userId", "user_id", "id")
 _NAME_KEYS: Final = ("name", "userName", "username")
+_USER_KEYS: Final = frozenset((*_ID_KEYS, *_NAME_KEYS))
 _MAX_USER_LENGTH: Final = 512
 _SEPARATORS: Final = re.compile(r"[,;&\n]")
 
@@ -126,7 +127,7 @@ def _participant_event(
 ) -> ParsedEvent:
     connection_id = fields.text(connection.id)
     fields.required(connection_id, "connection.id", notice.event, "Vonage")
-    user_id, user_name = parse_user(connection.data)
+    user_id, user_name, attributes = parse_data(connection.data)
     event = Event(
         kind,
         _room(notice),
@@ -135,22 +136,19 @@ def _participant_event(
         user_id,
         user_name,
         joined_at=joined_at,
-        attributes=_attributes(connection.data),
+        attributes=attributes,
     )
     return ParsedEvent(event)
 
 
-def parse_user(value: Value) -> tuple[str | None, str | None]:
-    """Return the user's id and name from the application's text in the token, by the rule above."""
+def parse_data(value: Value) -> tuple[str | None, str | None, Attributes | None]:
+    """Return the user's id and name, and other values, from the application's text in the token, by the rule above."""
     values = _values(value)
-    user = _first(values, _ID_KEYS), _first(values, _NAME_KEYS)
-    return user if any(user) else (_clean(fields.text(value).strip()), None)
-
-
-def _attributes(value: Value) -> Attributes | None:
-    """Return what the application's text has besides the user's id and name."""
-    others = {key: found for key, found in _values(value).items() if key not in (*_ID_KEYS, *_NAME_KEYS)}
-    return fields.attributes(others)
+    user_id, name = _first(values, _ID_KEYS), _first(values, _NAME_KEYS)
+    if not user_id and not name:
+        user_id = _clean(fields.text(value).strip())
+    others = {key: found for key, found in values.items() if key not in _USER_KEYS}
+    return user_id, name, fields.attributes(others)
 
 
 def _values(value: Value) -> dict[str, Any]:
@@ -159,7 +157,7 @@ def _values(value: Value) -> dict[str, Any]:
         return value
     data = fields.text(value).strip()
     pairs = _parse_pairs(data)
-    return _parse_json(data) or ({} if pairs.keys().isdisjoint((*_ID_KEYS, *_NAME_KEYS)) else pairs)
+    return _parse_json(data) or ({} if _USER_KEYS.isdisjoint(pairs) else pairs)
 
 
 def _parse_json(data: str) -> dict[str, Any]:
