@@ -25,4 +25,9 @@ def options_of(golden):
     """Return the operator's options for the file."""
     options = golden.get("options", {})
     timezone = options.get("timezone")
-    return ExportOptions(options.get("room", ""), timezone and parse_zone(timezone), options.get("day_first"))
+    return ExportOptions(
+        options.get("room", ""),
+        timezone and parse_zone(timezone),
+        options.get("day_first"),
+        options.get("attributes", {}),
+    )

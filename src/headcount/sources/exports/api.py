@@ -4,10 +4,10 @@ A parser reads one whole file. It refuses a file that makes no sense (`BadInput`
 callback, then goes on. Must not know whether a bad row ends the import, nor which roles count.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent
@@ -29,12 +29,13 @@ class ExportOptions(NamedTuple):
     """The operator's answers to what a file leaves open.
 
     `room` is the name of its room. `timezone` applies to times that a file gives without one. `day_first` selects the day
-    in 03/04/2026.
+    in 03/04/2026. `attributes` has the place of each mapped attribute by its key: a title or a JSON Pointer.
     """
 
     room: str = ""
     timezone: tzinfo | None = None
     day_first: bool | None = None
+    attributes: Mapping[str, str] = {}
 
 
 class ExportFile(NamedTuple):
@@ -49,13 +50,14 @@ class ExportFormat:
     """One format.
 
     `is_one_meeting`: a file holds one meeting, so the operator may name its room. `has_local_times`: its times may
-    lack a time zone.
+    lack a time zone. `attribute_place` is what names the place of a mapped attribute, "" if none can be mapped.
     """
 
     kind: str
     parse: Callable[[ExportFile, ExportOptions, ErrorCallback], Iterable[ParsedEvent]]
     is_one_meeting: bool = False
     has_local_times: bool = False
+    attribute_place: Literal["", "column", "pointer"] = ""
 
 
 def parse_export(

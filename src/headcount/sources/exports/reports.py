@@ -15,7 +15,7 @@ Responsible for turning rows into events. Must not know the columns of a vendor.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
 from typing import Final, NamedTuple, TypeVar
@@ -169,6 +169,34 @@ def stated_zone(lines: Sequence[Line]) -> str:
             if zone and (_ZONE_TITLE.search(title) or (rest and is_local_time(below.cell(column)))):
                 return f"({zone})"
     return ""
+
+
+def attribute_columns(headers: Sequence[Line], options: ExportOptions) -> list[dict[str, int]]:
+    """Return the columns of the mapped attributes in each table, by key. Raise `BadInput` for a title that no table has.
+
+    Of several columns with a title, the last one counts, because columns about the meeting precede.
+    """
+    titles = [{title.casefold(): at for at, title in enumerate(header.cells)} for header in headers]
+    for key, title in options.attributes.items():
+        if not any(title.casefold() in of_table for of_table in titles):
+            known = dict.fromkeys(cell for header in headers for cell in header.cells if cell)
+            raise BadInput(
+                f"has no column '{title}' for the attribute '{key}'. Columns are {', '.join(known)}"
+            )
+    return [
+        {
+            key: of_table[title.casefold()]
+            for key, title in options.attributes.items()
+            if title.casefold() in of_table
+        }
+        for of_table in titles
+    ]
+
+
+def mapped_attributes(line: Line, columns: Mapping[str, int]) -> dict[str, str]:
+    """Return the attributes that are mapped to cells of a line. A sign such as -- or N/A stands for none."""
+    cells = {key: line.cell(column) for key, column in columns.items()}
+    return {key: cell for key, cell in cells.items() if has_time(cell)}
 
 
 def _require_distinct(rows: Iterable[tuple[Row, None]]) -> Callable[[Row, None], None]:

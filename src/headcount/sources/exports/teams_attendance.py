@@ -14,7 +14,7 @@ lists and columns are identified by their content.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile, zip_longest
 from typing import Final, NamedTuple
 
@@ -24,7 +24,14 @@ from headcount.sources import fields
 from headcount.sources.api import ParsedEvent
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.local_times import is_local_time, with_zone
-from headcount.sources.exports.reports import Row, has_time, row_events, stated_zone
+from headcount.sources.exports.reports import (
+    Row,
+    attribute_columns,
+    has_time,
+    mapped_attributes,
+    row_events,
+    stated_zone,
+)
 from headcount.sources.exports.teams_actions import Action, action_rows
 from headcount.sources.exports.text import Line, decode_text, split_lines
 from headcount.sources.exports.time_words import parse_duration
@@ -238,6 +245,7 @@ def _columns_by_content(rows: Sequence[Line]) -> _Columns | None:
 
 
 def _stays(report: _Report, header: Line, lines: Iterable[Line], columns: _Columns) -> Iterator[Row]:
+    (mapped,) = attribute_columns([header], report.options)
     is_newer = any(_part(line) for line in report.lines)
     for line in lines:
         duration = parse_duration(line.cell(columns.duration))
@@ -253,18 +261,23 @@ def _stays(report: _Report, header: Line, lines: Iterable[Line], columns: _Colum
             # The format of 2021 omits the seconds of a duration of an hour or more.
             is_duration_exact=duration is not None and (is_newer or duration[1]),
             cells=line.cells,
-            attributes=_attributes(line, columns),
+            attributes=_attributes(line, columns, mapped),
         )
 
 
-def _attributes(line: Line, columns: _Columns) -> Attributes | None:
+def _attributes(line: Line, columns: _Columns, mapped: Mapping[str, int]) -> Attributes | None:
     """Return the address, which is the name of the account where no other is known, and the role."""
     email = line.cell(columns.email) or line.cell(columns.upn)
-    return fields.attributes(email=email if "@" in email else None, role=fields.role(line.cell(columns.role)))
+    stated = {"email": email if "@" in email else None, "role": fields.role(line.cell(columns.role))}
+    return fields.attributes(stated, **mapped_attributes(line, mapped))
 
 
 def _paired(report: _Report, header: Line, lines: Iterable[Line]) -> list[Row]:
-    """Return the rows of the format of 2020."""
+    """Return the rows of the format of 2020. Raise `BadInput` for mapped attributes: its lines are no stays."""
+    if report.options.attributes:
+        raise BadInput(
+            "has a line for each join and leave, without attributes: import it without --attribute"
+        )
     titles = _titles(header)
     has_titles = _has(header, _ACTIONS)
     name, action, time = (
@@ -277,4 +290,6 @@ def _paired(report: _Report, header: Line, lines: Iterable[Line]) -> list[Row]:
     return action_rows(actions, report.room, report.file_name, report.options, report.on_error)
 
 
-FORMAT: Final = ExportFormat("teams-attendance", parse, is_one_meeting=True, has_local_times=True)
+FORMAT: Final = ExportFormat(
+    "teams-attendance", parse, is_one_meeting=True, has_local_times=True, attribute_place="column"
+)

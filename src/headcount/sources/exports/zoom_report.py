@@ -16,7 +16,7 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -27,7 +27,14 @@ from headcount.sources import fields
 from headcount.sources.api import ParsedEvent, Role
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.local_times import is_local_time, with_zone
-from headcount.sources.exports.reports import Row, has_time, row_events, stated_zone
+from headcount.sources.exports.reports import (
+    Row,
+    attribute_columns,
+    has_time,
+    mapped_attributes,
+    row_events,
+    stated_zone,
+)
 from headcount.sources.exports.text import Line, decode_text, split_lines
 from headcount.timezones import split_zone
 
@@ -115,6 +122,7 @@ class _Table(NamedTuple):
     columns: _Columns
     role: Role
     attendee_role: str | None
+    mapped: Mapping[str, int]
 
 
 def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> Iterable[ParsedEvent]:
@@ -129,7 +137,7 @@ def parse(file: ExportFile, options: ExportOptions, on_error: ErrorCallback) -> 
     meeting = _meeting(lines[: headers[0]])
     room = options.room or (_room_number(meeting.number) if meeting.number else "")
     zone = stated_zone(lines[: headers[0]])
-    rows = [row for table in _tables(lines, headers) for row in _rows(table, room, meeting, zone)]
+    rows = [row for table in _tables(lines, headers, options) for row in _rows(table, room, meeting, zone)]
     return row_events(rows, file.name, options, on_error, lines)
 
 
@@ -184,15 +192,16 @@ def _cell_count(line: Line) -> int:
     return sum(map(bool, line.cells))
 
 
-def _tables(lines: Sequence[Line], headers: Sequence[int]) -> Iterator[_Table]:
+def _tables(lines: Sequence[Line], headers: Sequence[int], options: ExportOptions) -> Iterator[_Table]:
     sections = [_section_above(lines, header) for header in headers]
-    for header, section, end in zip(headers, sections, [*sections[1:], len(lines)], strict=True):
+    ends, mapped = [*sections[1:], len(lines)], attribute_columns([lines[at] for at in headers], options)
+    for header, section, end, columns_by_key in zip(headers, sections, ends, mapped, strict=True):
         rows = [line for line in lines[header + 1 : end] if any(line.cells) and not _is_section(line)]
         by_title = _has_titles(lines[header])
         columns = _columns_by_title(lines[header]) if by_title else _columns_by_content(lines[header], rows)
         title = lines[section].cell(0).lower()
         role = Role.PHONE if title == _TELEPHONE_SECTION else Role.PERSON
-        yield _Table(lines[header], rows, columns, role, _SECTION_ROLES.get(title))
+        yield _Table(lines[header], rows, columns, role, _SECTION_ROLES.get(title), columns_by_key)
 
 
 def _section_above(lines: Sequence[Line], header: int) -> int:
@@ -342,11 +351,12 @@ def _rows(table: _Table, room: str, meeting: _Meeting, zone: str) -> Iterator[Ro
 def _attributes(line: Line, table: _Table, host: str) -> Attributes | None:
     email, guest = line.cell(table.columns.email), line.cell(table.columns.guest).lower()
     is_host = bool(host) and email.lower() == host.lower()
-    return fields.attributes(
-        email=email,
-        role=table.attendee_role or ("host" if is_host else None),
-        guest=guest in _YES if guest in _YES | _NO else None,
-    )
+    stated = {
+        "email": email,
+        "role": table.attendee_role or ("host" if is_host else None),
+        "guest": guest in _YES if guest in _YES | _NO else None,
+    }
+    return fields.attributes(stated, **mapped_attributes(line, table.mapped))
 
 
 def _is_yes(line: Line, column: int | None) -> bool:
@@ -363,4 +373,6 @@ def _parse_minutes(text: str) -> Ms | None:
     return int(text) * 60_000 if _MINUTES.fullmatch(text) else None
 
 
-FORMAT: Final = ExportFormat("zoom-report", parse, is_one_meeting=True, has_local_times=True)
+FORMAT: Final = ExportFormat(
+    "zoom-report", parse, is_one_meeting=True, has_local_times=True, attribute_place="column"
+)
