@@ -68,7 +68,8 @@ class TogetherInterval(Schema):
     end_time: Annotated[UnixSeconds | None, doc("End, in unix seconds; `null` while all sides are in.")]
     duration: Duration
     end_inferred: Annotated[
-        bool, doc("Whether the end rests on an inferred leave: the sides may have been together for longer.")
+        bool,
+        doc("Whether the end rests on an inferred leave, whose time is less certain than a reported one."),
     ]
 
 
