@@ -32,6 +32,8 @@ ATTRIBUTE_KEY_BYTES: Final = 256
 """Maximum length in bytes of UTF-8 of the key of an attribute."""
 ATTRIBUTE_VALUE_BYTES: Final = 2_048
 """Maximum length in bytes of UTF-8 of an attribute that is a string."""
+RESERVED_ATTRIBUTES: Final = ("role", "email", "customer", "external_id", "kind")
+"""Keys of attributes that have a meaning."""
 AHEAD_MS: Final[Ms] = 5 * 60_000
 """Maximum difference by which a sender's clock may be ahead of the server's."""
 REQUIRED_IDS: Final = ("room", "participant_id")
@@ -104,10 +106,10 @@ def require_time(event: Event, now: Ms) -> None:
             raise BadInput(f"{field} {problem}")
 
 
-def limit_names(event: Event, limits: Limits) -> Event:
+def limit_names(event: Event, limits: Limits, mapped: frozenset[str] = frozenset()) -> Event:
     """Return the event within the limits: a display name is cut, and an optional id or attribute that exceeds them is unknown.
 
-    Raises `BadInput` if the room or the participant exceeds them.
+    Of too many attributes, `mapped` keys and reserved ones remain. Raises `BadInput` if the room or the participant exceeds them.
     """
     changes: dict[str, Any] = {}
     for field in (*REQUIRED_IDS, *OPTIONAL_IDS, "user_name"):
@@ -119,7 +121,7 @@ def limit_names(event: Event, limits: Limits) -> Event:
             raise BadInput(f"{field} {problem}: {quote_start(text)}")
         changes[field] = truncate(text, limits.name_length) if field == "user_name" else None
     if event.attributes is not None:
-        changes["attributes"] = fitting_attributes(values_of(event.attributes), limits)
+        changes["attributes"] = _fitting(event.attributes, limits, mapped)
     return replace(event, **changes) if changes else event
 
 
@@ -157,6 +159,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _integer(digits: str) -> int | float:
     # Longer ones are refused as they are beyond 64 bits; Python would refuse to read them.
     return int(digits) if len(digits) <= _MAX_DIGITS else float("inf")
+
+
+@lru_cache(_KNOWN_ATTRIBUTES)
+def _fitting(attributes: Attributes, limits: Limits, mapped: frozenset[str]) -> Attributes | None:
+    """Return the attributes of an event within the limits. Most are those of many events."""
+    values = values_of(attributes)
+    if len(values) > limits.attributes:
+        values = dict(
+            sorted(
+                values.items(), key=lambda item: (item[0] not in mapped, item[0] not in RESERVED_ATTRIBUTES)
+            )
+        )
+    return fitting_attributes(values, limits)
 
 
 def require_attributes(values: Mapping[str, Any], limits: Limits) -> Attributes | None:

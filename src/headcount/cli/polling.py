@@ -9,11 +9,13 @@ from headcount.cli.console import echo, emit, rfc3339
 from headcount.cli.options import base_url, existing_store, json_option, with_settings
 from headcount.cli.sources import find_source, source
 from headcount.errors import BadInput
+from headcount.kernel.attributes import values_of
 from headcount.settings import Settings
 
 if TYPE_CHECKING:
     from headcount.ingest.polling.poller import Observation
     from headcount.ingest.polling.reconcile import Reconciled
+    from headcount.sources.polls.api import PresentParticipant
     from headcount.store.open import Store
 
 _COUNTED_WITHIN_S = 5
@@ -64,9 +66,9 @@ def _poll_fields(observed: "Observation", changes: "Reconciled") -> dict[str, An
         "participants": [
             {
                 "room": one.room, "participant_id": one.participant_id, "user_id": one.user_id, "user_name": one.user_name,
-                "joined_at": rfc3339(one.joined_at), "connecting": not one.has_joined,
+                "joined_at": rfc3339(one.joined_at), "connecting": not one.has_joined, "attributes": values_of(one.attributes),
             }
-            for one in sorted(observed.participants)
+            for one in sorted(observed.participants, key=_room_and_id)
         ],
         "joins": [
             {"room": event.room, "participant_id": event.participant_id, "joined_at": rfc3339(event.at)}
@@ -78,14 +80,21 @@ def _poll_fields(observed: "Observation", changes: "Reconciled") -> dict[str, An
     }  # fmt: skip
 
 
+def _room_and_id(participant: "PresentParticipant") -> tuple[str, str]:
+    return participant.room, participant.participant_id
+
+
 def _show_poll(observed: "Observation", changes: "Reconciled") -> None:
     from headcount.ingest.polling.poller import summarize  # noqa: PLC0415 - likewise
 
     echo(f"{summarize(observed)}:")
-    for one in sorted(observed.participants):
+    for one in sorted(observed.participants, key=_room_and_id):
         since = "" if one.joined_at is None else f" since {rfc3339(one.joined_at)}"
         connecting = "" if one.has_joined else ", connecting"
-        echo(f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{connecting}")
+        attributes = f"  {one.attributes}" if one.attributes else ""
+        echo(
+            f"  {one.room}  {one.user_name or one.user_id or one.participant_id}{since}{connecting}{attributes}"
+        )
     echo("", "Polling would add:")
     for event in changes.joins:
         who = event.user_name or event.user_id or event.participant_id

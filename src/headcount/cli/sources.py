@@ -41,6 +41,7 @@ def _source_options(command: "Callable[..., None]") -> "Callable[..., None]":
         click.option("--poll-key", metavar="TEXT", help="Key for polling, if it differs from --secret."),
         click.option("--poll", metavar="URL", help="Address of the video server, to poll it for participants."),
         click.option("--mapping", metavar="FILE", help="JSON file of the field mapping, for the kind 'generic'."),
+        click.option("--attribute", "attributes", multiple=True, metavar="KEY=POINTER", help="Attribute of participants, from the place of the payload at a JSON Pointer; repeatable."),
         click.option("--room-prefix", metavar="TEXT", help="Prefix of room names, to distinguish rooms of several sources."),
         click.option("--exclude-role", "exclude_roles", multiple=True, metavar="ROLE", help="Role to exclude, such as phone or agent; repeatable."),
         click.option("--include-role", "include_roles", multiple=True, metavar="ROLE", help="Role to count as a participant: recorder, stream, screen, hidden, unanswered or test; repeatable."),
@@ -51,7 +52,7 @@ def _source_options(command: "Callable[..., None]") -> "Callable[..., None]":
 
 def _given_options(
     *, include_roles: tuple[str, ...], exclude_roles: tuple[str, ...], room_prefix: str | None, mapping: str | None,
-    poll: str | None, poll_key: str | None, poll_interval: Ms | None,
+    attributes: tuple[str, ...], poll: str | None, poll_key: str | None, poll_interval: Ms | None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the options that were given, as they are stored."""
     given = {
@@ -59,11 +60,21 @@ def _given_options(
         "exclude_roles": list(exclude_roles),
         "room_prefix": room_prefix,
         "mapping": None if mapping is None else _json_in(mapping),
+        "attributes": dict(_attribute(option) for option in attributes),
         "poll": poll,
         "poll_key": poll_key,
         "poll_interval_s": None if poll_interval is None else poll_interval / 1_000,
     }
-    return {name: value for name, value in given.items() if value not in (None, [])}
+    return {name: value for name, value in given.items() if value not in (None, [], {})}
+
+
+def _attribute(option: str) -> tuple[str, str]:
+    key, separator, pointer = option.partition("=")
+    if not separator:
+        raise BadInput(
+            f"--attribute: expected KEY=POINTER, such as customer=/room/metadata/customer, got {option!r:.100}"
+        )
+    return key, pointer
 
 
 @source.command(
@@ -71,6 +82,7 @@ def _given_options(
     examples=[
         "headcount source create livekit --secret KEY:SECRET",
         "headcount source create livekit --secret KEY:SECRET --poll https://livekit.example --poll-interval 30s",
+        "headcount source create livekit --secret KEY:SECRET --attribute customer=/room/metadata/customer",
         "headcount source create generic --name my-sfu --domain acme",
     ],
 )
@@ -181,24 +193,29 @@ def show_source(*, settings: Settings, name: str, as_json: bool) -> None:
     examples=[
         "headcount source update livekit --poll https://livekit.example --poll-interval 30s",
         "headcount source update livekit --no-poll",
+        "headcount source update livekit --no-attributes",
     ],
 )
 @click.argument("name")
 @click.option("--no-poll", is_flag=True, help="Stop polling.")
+@click.option("--no-attributes", is_flag=True, help="Map no attributes.")
 @_source_options
 @json_option
 @with_settings(*_ADDRESS)
-def update_source(*, settings: Settings, name: str, no_poll: bool, as_json: bool, **options: Any) -> None:
+def update_source(
+    *, settings: Settings, name: str, no_poll: bool, no_attributes: bool, as_json: bool, **options: Any
+) -> None:
     """Update the options of a source. A running server applies them within a second."""
     from headcount.ingest.source_config import validate  # noqa: PLC0415 - help does not need it
 
     given = _given_options(**options)
-    if not given and not no_poll:
+    if not given and not no_poll and not no_attributes:
         raise BadInput("nothing to update: set an option, such as --poll URL or --no-poll")
-    polling = ("poll", "poll_key", "poll_interval_s")
+    removed = {"poll", "poll_key", "poll_interval_s"} if no_poll else set()
+    removed |= {"attributes"} if no_attributes else set()
     store = existing_store(settings)
     row = find_source(store, settings["domain"], name)
-    unchanged = {key: value for key, value in row.options.items() if not (no_poll and key in polling)}
+    unchanged = {key: value for key, value in row.options.items() if key not in removed}
     row = validate(replace(row, options={**unchanged, **given}))
     store.sources.change(row)
     store.close()

@@ -6,11 +6,12 @@ passes here.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes, canonical, values_of
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.limits import Limits, limit_names, require_events, require_time
 from headcount.sources.api import (
@@ -29,19 +30,30 @@ from headcount.store.sources import ExcludedParticipant, Sources
 
 StayKey = tuple[str, str | None, Ms]
 """A room, a participant and the time of their join."""
+_KINDS: Final = {
+    Role.PHONE: "phone",
+    Role.UNANSWERED: "phone",
+    Role.AGENT: "bot",
+    Role.RECORDER: "recorder",
+    Role.STREAM: "stream",
+    Role.SCREEN: "screen",
+    Role.TEST: "test",
+}
+"""The attribute `kind` of a participant with a technical role. A person's is not stated, and a hidden one may be anything."""
 _SESSION_MS: Final[Ms] = 86_400_000
 """Names of a session are looked up in the events of this time before an event without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePolicy:
-    """How the events of a source are normalized. `room_prefix` precedes the names of its rooms."""
+    """How the events of a source are normalized. `room_prefix` precedes the names of its rooms; `mapped` are mapped attributes."""
 
     kind: str
     domain: str
     token: str = ""
     counted_roles: frozenset[Role] = COUNTED_ROLES
     room_prefix: str = ""
+    mapped: frozenset[str] = frozenset()
 
 
 class Normalized(NamedTuple):
@@ -55,7 +67,8 @@ def policy_from_options(kind: str, domain: str, token: str, options: Mapping[str
     """Return the policy of a source's options: `include_roles` and `exclude_roles` list roles, `room_prefix` is a text."""
     counted = COUNTED_ROLES | parse_roles(options, "include_roles")
     excluded = parse_roles(options, "exclude_roles")
-    return SourcePolicy(kind, domain, token, counted - excluded, str(options.get("room_prefix", "")))
+    prefix, mapped = str(options.get("room_prefix", "")), frozenset(options.get("attributes", ()))
+    return SourcePolicy(kind, domain, token, counted - excluded, prefix, mapped)
 
 
 def parse_roles(options: Mapping[str, Any], name: str) -> frozenset[Role]:
@@ -87,8 +100,8 @@ def connect(events: Sequence[ParsedEvent]) -> list[ParsedEvent]:
     An event that lacks the name of its room has the session instead: the room is that of the session's other events. A
     participant without a role, in one stay, has the role that another event of that stay states.
     """
-    named = _with_names(events) if any(_lacks_name(event) for event, _, _ in events) else list(events)
-    roles = {_stay_key(event): role for event, role, _ in named if role is not Role.PERSON}
+    named = _with_names(events) if any(_lacks_name(event) for event, *_ in events) else list(events)
+    roles = {_stay_key(event): role for event, role, *_ in named if role is not Role.PERSON}
     return [_with_role(parsed, roles) for parsed in named] if roles else named
 
 
@@ -99,7 +112,7 @@ def _with_role(parsed: ParsedEvent, roles: Mapping[StayKey, Role]) -> ParsedEven
 
 def _with_names(events: Sequence[ParsedEvent]) -> list[ParsedEvent]:
     names: defaultdict[str, set[str]] = defaultdict(set)
-    for event, _, _ in events:
+    for event, *_ in events:
         if event.source_session and not _lacks_name(event):
             names[event.source_session].add(event.room)
     return [_named(parsed, names.get(parsed.event.source_session or "", set())) for parsed in events]
@@ -182,6 +195,14 @@ def _excluded_role(leave: Event, policy: SourcePolicy, sources: Sources) -> Role
     return None if role is None else Role(role)
 
 
+def with_kind(attributes: Attributes | None, role: Role, mapped: Collection[str] = ()) -> Attributes | None:
+    """Return a participant's attributes with the `kind` that their role states. It precedes any but one that is mapped."""
+    if role not in _KINDS:
+        return attributes
+    kind, known = {"kind": _KINDS[role]}, values_of(attributes)
+    return canonical({**kind, **known} if "kind" in mapped else {**known, **kind})
+
+
 def normalize(
     events: Iterable[ParsedEvent],
     policy: SourcePolicy,
@@ -197,12 +218,14 @@ def normalize(
     SHA-256 of the delivery.
     """
     normalized = Normalized([], [])
-    for event, role, server_wide in events:
+    for event, role, server_wide, _ in events:
         assert not server_wide, "call resolve first"
         renamed = replace(event, room=policy.room_prefix + event.room) if policy.room_prefix else event
+        if role in _KINDS and event.kind is not Kind.END:
+            renamed = replace(renamed, attributes=with_kind(event.attributes, role, policy.mapped))
         try:
             require_time(renamed, now)
-            accepted = limit_names(renamed, limits)
+            accepted = limit_names(renamed, limits, policy.mapped)
         except BadInput as error:
             on_error(error)
             continue
@@ -223,7 +246,7 @@ def inferred_entries(
     entries = []
     for event in events:
         require_time(event, received)
-        accepted = limit_names(event, limits)
+        accepted = limit_names(event, limits, policy.mapped)
         entries.append(
             entry_of(
                 accepted,

@@ -21,7 +21,7 @@ from headcount.units import InvalidQuantity, parse_duration
 POLL_INTERVAL_S: Final = 15
 """Default interval of polls."""
 OPTIONS: Final = (
-    "include_roles", "exclude_roles", "room_prefix", "mapping", "poll", "poll_key", "poll_interval_s",
+    "include_roles", "exclude_roles", "room_prefix", "mapping", "attributes", "poll", "poll_key", "poll_interval_s",
 )  # fmt: skip
 DECLARED_KEYS: Final = ("kind", "domain", "name", "secrets", "token", *OPTIONS)
 """Keys of a table `[[source]]` of the settings file."""

@@ -13,6 +13,8 @@ import msgspec
 
 from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.events import Event, Inferred, InvalidEvent, Kind, Ms
+from headcount.sources.attribute_map import AttributeMap, payload_of, values_in, with_mapped
+from headcount.sources.fields import Value
 
 T = TypeVar("T")
 
@@ -72,12 +74,14 @@ COUNTED_ROLES: Final = frozenset({Role.PERSON, Role.PHONE, Role.AGENT})
 class ParsedEvent(NamedTuple):
     """An event and its participant's role. Whether the role counts is decided by ingest.
 
-    With `server_wide`, an end applies to every room of a server: `event.room` is the prefix of their names.
+    With `server_wide`, an end applies to every room of a server: `event.room` is the prefix of their names. `item` is the
+    entry of a list in the request that states the event, from which attributes are mapped.
     """
 
     event: Event
     role: Role = Role.PERSON
     server_wide: bool = False
+    item: object = None
 
 
 def no_active_rooms(_: str) -> Iterable[str]:
@@ -161,7 +165,7 @@ class Source:
     unsigned requests in which a participant joins and leaves at one moment: for testing the setup. `handshake`
     returns the response to a verified request that only checks the address. A vendor with `poll_only` sends no requests.
     If `is_partial`, an event may lack what another one has: the role of its participant, or the room's name, for which
-    the session stands.
+    the session stands. `attributes` has the places of mapped attributes in a payload: see `attribute_map`.
     """
 
     kind: str
@@ -174,6 +178,7 @@ class Source:
     handshake: Callable[[InboundRequest, Sequence[str]], HandshakeResponse | None] = no_handshake
     poll_only: bool = False
     is_partial: bool = False
+    attributes: AttributeMap = ()
 
 
 def poll_only_source(kind: str, title: str, secret_description: str) -> Source:
@@ -208,7 +213,7 @@ def parse_items(
     errors = 0
     for index, item in enumerate(items):
         try:
-            found += parse(item)
+            found += [one if one.item else one._replace(item=item) for one in parse(item)]
         except (BadInput, InvalidEvent) as error:
             problem = BadInput(_reason(error), place=f"{name}[{index}]")
             errors += 1
@@ -242,13 +247,23 @@ def parse_trusted(
         found = source.parse(request)
     except InvalidEvent as error:
         raise BadInput(_reason(error)) from error
+    mapped = values_in(payload_of(request.body), source.attributes) if source.attributes and found else {}
     events = []
     for one in found:
         if isinstance(one, BadInput):
             on_error(one)
         else:
-            events.append(one)
+            events.append(_with_mapped(one, source.attributes, mapped))
     return events
+
+
+def _with_mapped(parsed: ParsedEvent, attributes: AttributeMap, mapped: Mapping[str, Value]) -> ParsedEvent:
+    """Return an event with attributes from its item, else those that are `mapped` from the whole request."""
+    if attributes and parsed.event.kind is not Kind.END:
+        values = {**mapped, **values_in(parsed.item, attributes)}
+        known = with_mapped(parsed.event.attributes, values)
+        return parsed._replace(event=replace(parsed.event, attributes=known), item=None)
+    return parsed if parsed.item is None else parsed._replace(item=None)
 
 
 def _reason(error: BadInput | InvalidEvent) -> str:

@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import bigbluebutton_analytics, fields
 from headcount.sources.api import (
@@ -44,6 +45,7 @@ from headcount.sources.signatures import bearer_token, check_signature, check_to
 _LEEWAY_S: Final = 60
 _FORM: Final = "application/x-www-form-urlencoded"
 _PHONE_PREFIX: Final = "v_"
+_CLIENT_SETTING: Final = "bbb_"
 _ALGORITHMS: Final = {40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512"}
 
 
@@ -55,14 +57,17 @@ class MeetingIds(msgspec.Struct, rename="kebab"):
 
 
 class User(msgspec.Struct, rename="kebab"):
-    """One connection. Only a join has the name."""
+    """One connection. Only a join has the name, the role and `userdata`, which the application gave when it made the join link."""
 
     internal_user_id: Value = None
     external_user_id: Value = None
     name: Value = None
+    role: Value = None
+    guest: Value = None
+    userdata: Value = msgspec.field(default=None, name="userdata")
 
 
-class Attributes(msgspec.Struct):
+class EventAttributes(msgspec.Struct):
     meeting: Value = None
     user: Value = None
 
@@ -205,7 +210,7 @@ def _parse_event(item: Item | Notice, sent_at: Ms) -> list[ParsedEvent]:
 
 
 def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data, sent_at: Ms) -> list[ParsedEvent]:
-    user = fields.struct(fields.struct(data.attributes, Attributes).user, User)
+    user = fields.struct(fields.struct(data.attributes, EventAttributes).user, User)
     if not user.internal_user_id:  # such as the system itself
         return []
     connection = fields.text(user.internal_user_id)
@@ -213,8 +218,16 @@ def _participant_event(kind: Literal[Kind.JOIN, Kind.LEAVE], data: Data, sent_at
     room, session = _room_and_session(data)
     user_id, name = fields.optional_id(user.external_user_id), fields.user_name(user.name)
     at = _event_time(data, sent_at)
-    event = Event(kind, room, at, connection, None if user_id == connection else user_id, name, session)
+    user_id = None if user_id == connection else user_id
+    event = Event(kind, room, at, connection, user_id, name, session, attributes=_attributes(user))
     return [ParsedEvent(event, Role.PHONE if connection.startswith(_PHONE_PREFIX) else Role.PERSON)]
+
+
+def _attributes(user: User) -> Attributes | None:
+    """Return the attributes of a participant: `userdata` without the settings of BigBlueButton's client, role and guest."""
+    userdata = fields.json_object(user.userdata)
+    custom = {key: value for key, value in userdata.items() if not key.startswith(_CLIENT_SETTING)}
+    return fields.attributes(custom, role=fields.role(user.role), guest=fields.flag(user.guest) or None)
 
 
 def _end(data: Data, sent_at: Ms, inferred: Inferred | None = None) -> ParsedEvent:
@@ -225,7 +238,7 @@ def _end(data: Data, sent_at: Ms, inferred: Inferred | None = None) -> ParsedEve
 
 def _room_and_session(data: Data) -> tuple[str, str | None]:
     """Return the room and its session. If `bbb-webhooks` has forgotten the external id, the internal one replaces it."""
-    meeting = fields.struct(fields.struct(data.attributes, Attributes).meeting, MeetingIds)
+    meeting = fields.struct(fields.struct(data.attributes, EventAttributes).meeting, MeetingIds)
     session = fields.optional_id(meeting.internal_meeting_id)
     room = fields.text(meeting.external_meeting_id) or session
     if not room:
@@ -246,7 +259,8 @@ def _parse_analytics(
     events: list[ParsedEvent | BadInput] = [*meeting.problems]
     for stay in meeting.stays:
         left_at = None if stay.left_at is None else max(stay.joined_at, stay.left_at)
-        events.append(stay_event(room, meeting.session, stay._replace(left_at=left_at)))
+        parsed = stay_event(room, meeting.session, stay._replace(left_at=left_at))
+        events.append(parsed._replace(item=stay.item))
     return [*events, meeting_end(room, meeting)]
 
 

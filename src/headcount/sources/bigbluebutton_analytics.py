@@ -16,7 +16,7 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import fields
-from headcount.sources.bigbluebutton_meeting import Meeting, MeetingStay
+from headcount.sources.bigbluebutton_meeting import Meeting, MeetingStay, moderator_role
 from headcount.sources.fields import Value
 from headcount.timestamps import format_timestamp
 
@@ -40,6 +40,7 @@ class Attendee(msgspec.Struct):
 
     ext_user_id: Value = None
     name: Value = None
+    moderator: Value = None
     sessions: Value = None
     joins: Value = None
     leaves: Value = None
@@ -69,7 +70,8 @@ def to_meeting(analytics: Analytics, received_at: Ms = 0) -> Meeting:
     problems = []
     for index, attendee in enumerate(analytics.data.attendees):
         try:
-            stays += _stays(fields.item(attendee, Attendee))
+            found = _stays(fields.item(attendee, Attendee))
+            stays += [stay._replace(item=attendee) for stay in found]
         except BadInput as error:
             problems.append(BadInput(str(error), place=f"data.attendees[{index}]"))
     finish = analytics.data.finish
@@ -84,6 +86,7 @@ def to_meeting(analytics: Analytics, received_at: Ms = 0) -> Meeting:
 
 def _stays(attendee: Attendee) -> Iterator[MeetingStay]:
     user, name = attendee.ext_user_id, attendee.name
+    attributes = fields.attributes(None, role=moderator_role(attendee.moderator))
     by_id = attendee.sessions
     sessions = _list([*by_id.values()] if isinstance(by_id, dict) else by_id, "sessions")
     for session in (fields.item(one, Session) for one in sessions):
@@ -93,7 +96,7 @@ def _stays(attendee: Attendee) -> Iterator[MeetingStay]:
             connection = fields.text(joins[0].userid)
             if not connection:
                 raise BadInput("a join without a userid")
-            yield MeetingStay(connection, user, name, joined_at, left_at)
+            yield MeetingStay(connection, user, name, joined_at, left_at, attributes=attributes)
     if sessions:
         return
     joins, leaves = (
@@ -102,7 +105,8 @@ def _stays(attendee: Attendee) -> Iterator[MeetingStay]:
     )
     for joined_at, left_at in _pair_by_person(_times(joins, "joins"), _times(leaves, "leaves")):
         person = fields.text(user) or fields.text(name)
-        yield MeetingStay(f"{person}/{format_timestamp(joined_at)}", user, name, joined_at, left_at)
+        stay_id = f"{person}/{format_timestamp(joined_at)}"
+        yield MeetingStay(stay_id, user, name, joined_at, left_at, attributes=attributes)
 
 
 def _list(value: Value, field: str) -> Sequence[Value]:

@@ -16,7 +16,10 @@ from headcount.sources.fields import Value
 
 
 class MeetingStay(NamedTuple):
-    """Stay of one connection; `left_at` is None while it is open. `user` is the external id."""
+    """Stay of one connection; `left_at` is None while it is open. `user` is the external id.
+
+    `item` is the entry of the list of people, from which attributes are mapped.
+    """
 
     connection: str
     user: Value
@@ -25,6 +28,7 @@ class MeetingStay(NamedTuple):
     left_at: Ms | None
     role: Role = Role.PERSON
     attributes: Attributes | None = None
+    item: Value = None
 
 
 class Meeting(NamedTuple):
@@ -51,6 +55,13 @@ def stay_event(room: str, session: str, stay: MeetingStay) -> ParsedEvent:
         kind, at, joined_at = Kind.LEAVE, after_join(stay.left_at, stay.joined_at), stay.joined_at
     event = Event(kind, room, at, stay.connection, user, name, session, joined_at, attributes=stay.attributes)
     return ParsedEvent(event, stay.role)
+
+
+def moderator_role(is_moderator: Value) -> str | None:
+    """Return the role of a participant, as BigBlueButton names both; None if it is not stated."""
+    if is_moderator is None:
+        return None
+    return "moderator" if fields.flag(is_moderator) else "viewer"
 
 
 def meeting_end(room: str, meeting: Meeting) -> ParsedEvent:

@@ -11,7 +11,7 @@ input and checks its result. Must not know the vendors.
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -35,8 +35,7 @@ _ESCAPE: Final = re.compile(
     r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
 )
 """An escape in JSON: a whole character of two halves, one half, or another escape."""
-_OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
-_EMPTY: Final = (None, "")
+_JSON: Final = msgspec.json.Decoder()
 _NUMBER: Final = re.compile(r"[+-]?\d{1,25}(\.\d{1,25})?", re.ASCII)
 
 
@@ -71,28 +70,34 @@ def attributes(known: Value = None, /, **stated: Value) -> Attributes | None:
     Metadata is an object, or a text with one in JSON; any other text has no attributes. What `stated` has precedes what `known`
     has. A value that is no text, number or boolean is unknown, as is an empty text: see `Value`.
     """
-    values = _object(known)
+    metadata = json_object(known)
     try:
-        return canonical({**values, **{key: value for key, value in stated.items() if value not in _EMPTY}})
+        return canonical(
+            {**metadata, **{key: value for key, value in stated.items() if value not in (None, "")}}
+        )
     except InvalidAttribute:
-        found = [(key, value) for key, value in (*values.items(), *stated.items()) if _is_known(key, value)]
-        return canonical(dict(found))
+        valid = [pair for pair in (*metadata.items(), *stated.items()) if _is_attribute(*pair)]
+        return canonical(dict(valid))
 
 
-def _is_known(key: str, value: Value) -> bool:
-    try:
+def _is_attribute(key: str, value: Value) -> bool:
+    with suppress(InvalidAttribute):
         return canonical({key: value}) is not None
-    except InvalidAttribute:
-        return False
+    return False
 
 
-def _object(value: Value) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
-    if isinstance(value, str) and value.lstrip()[:1] == "{":
-        with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
-            return decode_json(_OBJECT, value.encode())
-    return {}
+def json_object(value: Value) -> dict[str, Value]:
+    """Return an object as it is, and the object that a text has as JSON; an empty one for anything else."""
+    if isinstance(value, str):
+        value = json_in(value) if value.lstrip()[:1] == "{" else None
+    return value if isinstance(value, dict) else {}
+
+
+def json_in(text: str) -> Value:
+    """Return the value of a text that is JSON; None if it is not."""
+    with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+        return decode_json(_JSON, text.encode("utf-8", "surrogatepass"))
+    return None
 
 
 def role(value: Value) -> str | None:
@@ -133,9 +138,14 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
 
 def item(value: Value, shape: type[T]) -> T:
     """Return the fields of an item of a list. Raise `BadInput` if it is not an object."""
+    return struct(object_item(value), shape)
+
+
+def object_item(value: Value) -> dict[str, Value]:
+    """Return an item of a list. Raise `BadInput` if it is not an object."""
     if not isinstance(value, dict):
         raise BadInput("is not an object")
-    return struct(value, shape)
+    return value
 
 
 def valid_ms(value: Value, field: str) -> Ms:

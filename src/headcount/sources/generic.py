@@ -49,7 +49,10 @@ def mapped_source(document: Any) -> Source:
 
         return parse_items(
             enumerate(items),
-            lambda found: parse_item(found[1], field_map, request.received_at, _default_id(digest, found[0])),
+            lambda found: [
+                one._replace(item=found[1])
+                for one in parse_item(found[1], field_map, request.received_at, _default_id(digest, found[0]))
+            ],
             "events",
         )
 
@@ -101,7 +104,7 @@ def _parse(request: InboundRequest) -> Sequence[ParsedEvent | BadInput]:
     def event(found: tuple[int, Value]) -> list[ParsedEvent]:
         index, value = found
         body = event_format.to_event(_lenient(value) if isinstance(value, dict) else value)
-        return [ParsedEvent(_event(body, request.received_at, _default_id(digest, index)))]
+        return [ParsedEvent(_event(body, request.received_at, _default_id(digest, index)), item=value)]
 
     if isinstance(decoded, list):
         return parse_items(enumerate(decoded), event, "events")

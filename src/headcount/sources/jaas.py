@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -29,7 +30,7 @@ from headcount.sources.api import (
     room_end,
 )
 from headcount.sources.fields import Value
-from headcount.sources.jitsi import jid_role
+from headcount.sources.jitsi import MODERATOR, PARTICIPANT, jid_role
 from headcount.sources.signatures import (
     check_signature,
     encode_base64,
@@ -52,6 +53,9 @@ class Data(msgspec.Struct, rename="camel"):
     participant_full_jid: Value = None
     id: Value = None
     name: Value = None
+    email: Value = None
+    group: Value = None
+    moderator: Value = None
 
 
 class Notice(msgspec.Struct, rename="camel"):
@@ -117,8 +121,18 @@ def _participant_event(
     participant_id = fields.required(connection, "data.participantId", notice.event_type, "JaaS")
     user_id, name = fields.optional_id(data.id), fields.user_name(data.name)
     session, key = fields.optional_id(notice.session_id), fields.optional_id(notice.idempotency_key)
-    event = Event(kind, room, at, participant_id, user_id, name, session, id=key)
+    event = Event(
+        kind, room, at, participant_id, user_id, name, session, id=key, attributes=_attributes(data)
+    )
     return ParsedEvent(event, jid_role(fields.text(data.participant_full_jid)))
+
+
+def _attributes(data: Data) -> Attributes | None:
+    """Return what the token states about the user, and whether they moderate."""
+    role = None
+    if data.moderator is not None:
+        role = MODERATOR if fields.flag(data.moderator) else PARTICIPANT
+    return fields.attributes(None, role=role, email=data.email, group=data.group)
 
 
 def samples(now: Ms) -> list[InboundRequest]:

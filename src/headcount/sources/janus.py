@@ -78,7 +78,10 @@ class CoreEvent(msgspec.Struct):
 
 
 class RoomEvent(msgspec.Struct):
-    """Event in a room. TextRoom has another name for a kick, and identifies participants by `username`."""
+    """Event in a room. TextRoom has another name for a kick, and identifies participants by `username`.
+
+    `metadata` is an object of the application; only the VideoRoom has it.
+    """
 
     event: Value = None
     textroom: Value = None
@@ -86,6 +89,7 @@ class RoomEvent(msgspec.Struct):
     id: Value = None
     username: Value = None
     display: Value = None
+    metadata: Value = None
 
 
 _DECODER: Final = msgspec.json.Decoder(dict[str, Value] | list[Value])
@@ -147,7 +151,9 @@ def _room_event(notice: Notice, received_at: Ms) -> list[ParsedEvent]:
     if kind in _JOIN_EVENTS:
         name = fields.user_name(data.display) or fields.user_name(data.username)
         user_id = fields.optional_id(notice.opaque_id)
-        return [ParsedEvent(Event(Kind.JOIN, room, at, _participant_id(data), user_id, name))]
+        attributes = fields.attributes(data.metadata)
+        join = Event(Kind.JOIN, room, at, _participant_id(data), user_id, name, attributes=attributes)
+        return [ParsedEvent(join)]
     if kind in _LEAVE_EVENTS:
         return [ParsedEvent(Event(Kind.LEAVE, room, at, _participant_id(data)))]
     return [room_end(room, at, inferred=Inferred.ROOM_RESTARTED if kind == "created" else None)]

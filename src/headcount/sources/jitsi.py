@@ -6,6 +6,7 @@ join with a token.
 * A `left` has the join time, so a lost or late `joined` loses nothing.
 * The `destroyed` of a room lists all participants who were ever in it, which repairs what was lost.
 * Lua writes an empty list as `{}`: so is the list of occupants of a room in which nobody ever was.
+* An occupant has the name, the id and the e-mail address of the token's user, or all of its fields (`include_user_info`).
 * A `left` may lack its occupant, for a nick that the component did not know: no event.
 * After a crash of the server nothing is sent. The next `created` of the same name means that
   the occupants who were left in the room have left: an inferred end (R3a).
@@ -37,13 +38,16 @@ from headcount.sources.signatures import check_token, required_bearer_token, wit
 
 
 class Occupant(msgspec.Struct):
-    """One connection to a room. `left_at` is missing while it is open."""
+    """One connection to a room. `left_at` is missing while it is open. `token` has what the token states about the user."""
 
     occupant_jid: Value = None
     joined_at: Value = None
     left_at: Value = None
     id: Value = None
     name: Value = None
+    moderator: Value = None
+    affiliation: Value = None
+    token: Value = None
 
 
 class Notice(msgspec.Struct):
@@ -60,6 +64,14 @@ class Notice(msgspec.Struct):
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
+_NOT_FROM_TOKEN: Final = (
+    "occupant_jid", "joined_at", "left_at", "id", "name", "avatar", "moderator", "total_dominant_speaker_time",
+)  # fmt: skip
+"""Fields of an occupant that are no attributes, as they have a place of their own or are not about the user."""
+_MODERATORS: Final = ("owner", "moderator", "teacher")
+"""Affiliations in a token that make a moderator."""
+MODERATOR: Final = "moderator"
+PARTICIPANT: Final = "participant"
 _RECORDERS: Final = ("recorder", "jibri")
 _HIDDEN_DOMAIN: Final = "hidden"
 _SERVICE_DOMAINS: Final = ("auth", _HIDDEN_DOMAIN, "internal", *_RECORDERS)
@@ -97,7 +109,7 @@ def _destroyed(notice: Notice, received_at: Ms) -> list[ParsedEvent | BadInput]:
     room, at = _room(notice), _event_time(notice.destroyed_at, "destroyed_at", received_at)
     occupants = notice.all_occupants if isinstance(notice.all_occupants, list) else []
     stays = parse_items(
-        occupants, lambda item: [_stay(room, fields.item(item, Occupant), at)], "all_occupants"
+        occupants, lambda item: [_stay(room, _occupant(fields.object_item(item)), at)], "all_occupants"
     )
     return [*stays, room_end(room, at)]
 
@@ -111,7 +123,11 @@ def _room(notice: Notice) -> str:
 
 
 def _occupant(value: Value) -> Occupant:
-    return fields.struct(value, Occupant)
+    """Return an occupant. `event_sync` sends what it knows of the user beside its own fields."""
+    occupant = fields.struct(value, Occupant)
+    if isinstance(value, dict):
+        occupant.token = {key: found for key, found in value.items() if key not in _NOT_FROM_TOKEN}
+    return occupant
 
 
 def _stay(room: str, occupant: Occupant, ended_at: Ms) -> ParsedEvent:
@@ -146,8 +162,17 @@ def _participant_event(
 ) -> ParsedEvent:
     jid = fields.required(fields.text(occupant.occupant_jid), "occupant_jid", f"{kind}", "Jitsi")
     user_id, name = fields.optional_id(occupant.id), fields.user_name(occupant.name)
-    event = Event(kind, room, at, jid, user_id, name, joined_at=joined_at)
+    attributes = fields.attributes(occupant.token, role=_role(occupant))
+    event = Event(kind, room, at, jid, user_id, name, joined_at=joined_at, attributes=attributes)
     return ParsedEvent(event, jid_role(jid))
+
+
+def _role(occupant: Occupant) -> str | None:
+    """Return the role that the token states: by a flag, or by the affiliation that a module grants."""
+    affiliation = fields.role(occupant.affiliation)
+    if affiliation in _MODERATORS or fields.flag(occupant.moderator):
+        return MODERATOR
+    return None if affiliation is None and occupant.moderator is None else PARTICIPANT
 
 
 def jid_role(jid: str) -> Role:

@@ -28,6 +28,7 @@ from typing import Final, Literal
 import jwt
 import msgspec
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -64,13 +65,14 @@ class Permission(msgspec.Struct):
 
 
 class Description(msgspec.Struct):
-    """What distinguishes a participant from a person. `attributes` are set by the SIP service, and by the application."""
+    """What a participant is. `attributes` are set by the SIP service, and by the application, as `metadata` is."""
 
     identity: Value = None
     kind: Value = None
     kind_details: Value = None
     permission: Value = None
     attributes: Value = None
+    metadata: Value = None
     disconnect_reason: Value = None
 
 
@@ -227,6 +229,7 @@ def _participant_event(
         session,
         joined_at,
         id=fields.optional_id(notice.id),
+        attributes=participant_attributes(participant),
     )
     return ParsedEvent(event, participant_role(participant))
 
@@ -259,6 +262,11 @@ def participant_role(one: Description) -> Role:
             return _DETAILS[fields.text(detail)]
     role = _ROLES.get(kind, Role.PERSON)
     return Role.UNANSWERED if role is Role.PHONE and _is_unanswered(one) else role
+
+
+def participant_attributes(one: Description) -> Attributes | None:
+    """Return the attributes of a participant of a webhook or a list, and those in metadata that is a JSON object."""
+    return fields.attributes({**fields.json_object(one.metadata), **fields.json_object(one.attributes)})
 
 
 def _is_unanswered(callee: Description) -> bool:

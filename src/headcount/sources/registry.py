@@ -4,6 +4,7 @@ Other packages add theirs with an entry point of the group `headcount.sources`, 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Final
@@ -30,6 +31,7 @@ from headcount.sources import (
     zoom,
 )
 from headcount.sources.api import Source
+from headcount.sources.attribute_map import parse_attribute_map
 
 SOURCES: Final[dict[str, Source]] = {
     source.kind: source
@@ -60,12 +62,16 @@ ENTRY_POINT_GROUP: Final = "headcount.sources"
 
 def get_source(kind: str, options: Mapping[str, Any] | None = None) -> Source:
     """Return the vendor of this kind, with the options of the configured source. Raise `BadInput` if there is none."""
-    if kind == generic.SOURCE.kind and options and "mapping" in options:
-        return generic.mapped_source(options["mapping"])
-    found = SOURCES.get(kind) or POLL_ONLY_SOURCES.get(kind) or _plugins().get(kind)
+    options = options or {}
+    if kind == generic.SOURCE.kind and "mapping" in options:
+        found: Source | None = generic.mapped_source(options["mapping"])
+    else:
+        found = SOURCES.get(kind) or POLL_ONLY_SOURCES.get(kind) or _plugins().get(kind)
     if found is None:
         raise BadInput(f"unknown source '{kind}': expected one of {', '.join(source_kinds())}")
-    return found
+    if "attributes" not in options:
+        return found
+    return replace(found, attributes=parse_attribute_map(options["attributes"]))
 
 
 def source_kinds() -> list[str]:

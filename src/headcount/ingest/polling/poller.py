@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 import structlog
 
 from headcount.errors import BadInput
-from headcount.ingest.normalize import SourcePolicy, inferred_entries
+from headcount.ingest.normalize import SourcePolicy, inferred_entries, with_kind
 from headcount.ingest.polling.known_presence import known_presence
 from headcount.ingest.polling.reconcile import PollMemory, Reconciled, reconcile
 from headcount.ingest.source_config import ConfiguredSource, PollConfig, configure
@@ -22,6 +22,7 @@ from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
 from headcount.limits import Limits, length_problem, require_events
+from headcount.sources.attribute_map import values_in, with_mapped
 from headcount.sources.polls.api import (
     CredentialsRejected,
     Poll,
@@ -107,7 +108,7 @@ async def observe(
     max_length, prefix = limits.name_length, source.policy.room_prefix
     renamed = [_with_known_ids(_with_prefix(one, source.policy), max_length) for one in result.participants]
     valid = [one for one in renamed if _has_valid_names(one, max_length)]
-    counted = [one for one in valid if one.role in source.policy.counted_roles]
+    counted = [_with_attributes(one, source) for one in valid if one.role in source.policy.counted_roles]
     unclear = frozenset(
         prefix + room for room in result.unclear_rooms if room and _is_valid_name(prefix + room, max_length)
     )
@@ -130,6 +131,15 @@ def _with_prefix(participant: PresentParticipant, policy: SourcePolicy) -> Prese
     if not (policy.room_prefix and participant.room):
         return participant
     return participant._replace(room=policy.room_prefix + participant.room)
+
+
+def _with_attributes(participant: PresentParticipant, source: ConfiguredSource) -> PresentParticipant:
+    """Return the participant with mapped attributes and the kind that the role states, and without the entry of the list."""
+    attributes, mapped = participant.attributes, source.source.attributes
+    if mapped:
+        attributes = with_mapped(attributes, values_in(participant.item, mapped))
+    attributes = with_kind(attributes, participant.role, source.policy.mapped)
+    return participant._replace(attributes=attributes, item=None)
 
 
 def _has_valid_names(participant: PresentParticipant, max_length: int) -> bool:

@@ -121,5 +121,5 @@ def _may_have_returned(
 def _join(participant: PresentParticipant, at: Ms) -> Event:
     return Event(
         Kind.JOIN, participant.room, at, participant.participant_id, participant.user_id, participant.user_name,
-        participant.source_session, inferred=Inferred.SNAPSHOT,
+        participant.source_session, inferred=Inferred.SNAPSHOT, attributes=participant.attributes,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from headcount.errors import BadInput, HeadcountError
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
 from headcount.sources import fields
 from headcount.sources.api import Role
@@ -49,7 +50,8 @@ class PresentParticipant(NamedTuple):
     """A participant that the server lists. Ids are those of its webhooks, so that both mean the same connection.
 
     `joined_at` is None where the server does not report it. A participant without `has_joined` is still connecting: their stay
-    is not closed, and none is opened for them.
+    is not closed, and none is opened for them. `item` is their entry, from which attributes are mapped; where the vendor has
+    webhooks with the same values, in the form of these.
     """
 
     room: str
@@ -60,6 +62,8 @@ class PresentParticipant(NamedTuple):
     source_session: str | None = None
     role: Role = Role.PERSON
     has_joined: bool = True
+    attributes: Attributes | None = None
+    item: Value = None
 
 
 class PollResult(NamedTuple):
@@ -109,7 +113,7 @@ class Listing:
             return
         for entry in entries or []:
             try:
-                self._participants += parse(entry)
+                self._participants += [one if one.item else one._replace(item=entry) for one in parse(entry)]
             except BadInput as error:
                 self._skip(room, error)
 

@@ -57,6 +57,7 @@ class Participant(msgspec.Struct):
     id: Value = None
     username: Value = None
     display: Value = None
+    metadata: Value = None
 
 
 class PluginResponse(msgspec.Struct):
@@ -194,7 +195,9 @@ def _present(room: str, entry: Value) -> list[PresentParticipant]:
     participant_id = fields.text(participant.username if participant.id is None else participant.id)
     fields.required(participant_id, "id", "participant", "Janus")
     name = fields.user_name(participant.display) or fields.user_name(participant.username)
-    return [PresentParticipant(room, participant_id, user_name=name)]
+    attributes = fields.attributes(participant.metadata)
+    item = {"event": {"data": entry}}
+    return [PresentParticipant(room, participant_id, user_name=name, attributes=attributes, item=item)]
 
 
 def _plugin_response(decoded: ServerResponse) -> PluginResponse:

@@ -20,7 +20,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.sources import fields
 from headcount.sources.fields import Value
-from headcount.sources.livekit import Description, ms_or_seconds, participant_role
+from headcount.sources.livekit import Description, ms_or_seconds, participant_attributes, participant_role
 from headcount.sources.polls.api import (
     Listing,
     Poll,
@@ -69,12 +69,12 @@ def poll(context: PollContext) -> PollSteps:
     """Yield the requests for all rooms; return their participants."""
     (room_list,) = yield [_call(context, "ListRooms", {}, {"roomList": True})]
     listing = Listing(context.active_rooms)
-    rooms: dict[str, str | None] = {}
+    rooms: dict[str, Value] = {}
 
     def read_room(entry: Value) -> list[PresentParticipant]:
         room = fields.item(entry, Room)
         name = fields.required(fields.text(room.name), "name", "room", "LiveKit")
-        rooms[name] = fields.optional_id(room.sid)
+        rooms[name] = entry
         return []
 
     listing.read(decode_response(_ROOMS, room_list, "LiveKit").rooms, read_room)
@@ -82,8 +82,8 @@ def poll(context: PollContext) -> PollSteps:
         _call(context, "ListParticipants", {"room": room}, {"roomAdmin": True, "room": room})
         for room in rooms
     ]
-    for (room, session), response in zip(rooms.items(), responses, strict=True):
-        listing.read(_participants(response), partial(_present, room, session), room)
+    for (name, room), response in zip(rooms.items(), responses, strict=True):
+        listing.read(_participants(response), partial(_present, name, room), name)
     return listing.result()
 
 
@@ -93,20 +93,22 @@ def _participants(response: PollResponse) -> Value:
     return decode_response(_PARTICIPANTS, response, "LiveKit").participants
 
 
-def _present(room: str, session: str | None, entry: Value) -> list[PresentParticipant]:
+def _present(name: str, room: Value, entry: Value) -> list[PresentParticipant]:
     participant = fields.item(entry, Participant)
     if participant.state not in _PRESENT_STATES:
         return []
     return [
         PresentParticipant(
-            room,
+            name,
             fields.required(fields.text(participant.sid), "sid", "participant", "LiveKit"),
             fields.optional_id(participant.identity),
             fields.user_name(participant.name),
             _joined_at(participant),
-            session,
+            fields.optional_id(fields.struct(room, Room).sid),
             participant_role(participant),
             participant.state in _JOINED_STATES,
+            participant_attributes(participant),
+            {"room": room, "participant": entry},
         )
     ]
 
