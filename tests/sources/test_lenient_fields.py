@@ -58,17 +58,22 @@ OPTIONAL = {
     "agora": "noticeId payload.account payload.clientType payload.duration",
     "bigbluebutton": """data.attributes.user.external-user-id event.*.data.attributes.user.external-user-id *.data.attributes.user.external-user-id
         data.attributes.user.name event.*.data.attributes.user.name *.data.attributes.user.name
-        data.attendees.*.ext_user_id data.attendees.*.name""",
+        data.attributes.user.role event.*.data.attributes.user.role *.data.attributes.user.role
+        data.attributes.user.guest event.*.data.attributes.user.guest *.data.attributes.user.guest
+        event.*.data.attributes.user.userdata *.data.attributes.user.userdata.customer
+        *.data.attributes.user.userdata.course
+        data.attendees.*.ext_user_id data.attendees.*.name data.attendees.*.moderator""",
     "chime": "id detail.externalUserId",
     "daily": "id payload.meeting_id payload.user_id payload.user_name payload.owner payload.permissions payload.permissions.hasPresence",
     "generic": "user_id user_name source_session id *.user_id *.user_name *.source_session *.id attributes attributes.role attributes.first_visit attributes.tags",
-    "jaas": "sessionId idempotencyKey data.id data.name",
-    "janus": "opaque_id event.data.display *.opaque_id *.event.data.display",
-    "jitsi": "occupant.id occupant.name all_occupants.*.id all_occupants.*.name",
+    "jaas": "sessionId idempotencyKey data.id data.name data.email data.group data.moderator",
+    "janus": "opaque_id event.data.display *.opaque_id *.event.data.display *.event.data.metadata.customer *.event.data.metadata.tags",
+    "jitsi": """occupant.id occupant.name occupant.email occupant.affiliation occupant.moderator occupant.customer occupant.teams
+        occupant.hidden-from-recorder all_occupants.*.id all_occupants.*.name all_occupants.*.email""",
     "livekit": """id room.sid participant.identity participant.name participant.kind participant.permission
         participant.permission.hidden participant.permission.recorder participant.kindDetails participant.attributes
-        participant.attributes.sip.callStatus participant.attributes.sip.ruleID
-        participant.disconnectReason""",
+        participant.attributes.sip.callStatus participant.attributes.sip.ruleID participant.attributes.sip.callID
+        participant.attributes.role participant.attributes.email participant.metadata participant.disconnectReason""",
     "realtimekit": "meeting.sessionId participant.customParticipantId participant.clientSpecificId participant.userDisplayName",
     "stream": """session_id participant.user participant.user.id participant.user.name participant.user.custom.customer
         participant.user.custom.vip participant.user.custom.address participant.role duration_seconds""",

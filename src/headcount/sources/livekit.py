@@ -122,6 +122,8 @@ _DETAILS: Final = {
 """Details of a kind that decide alone. The others go with a kind that decides."""
 _EGRESS_PREFIX: Final = "EG_"
 _CALLING: Final = ("dialing", "ringing")
+_STATES: Final = ("sip.callStatus", "lk.agent.state")
+"""Attributes that LiveKit changes while a participant is in the room: what the first one has means nothing later."""
 _UNANSWERED: Final = ("USER_UNAVAILABLE", "USER_REJECTED", "SIP_TRUNK_FAILURE")
 
 
@@ -266,7 +268,8 @@ def participant_role(one: Description) -> Role:
 
 def participant_attributes(one: Description) -> Attributes | None:
     """Return the attributes of a participant of a webhook or a list, and those in metadata that is a JSON object."""
-    return fields.attributes({**fields.json_object(one.metadata), **fields.json_object(one.attributes)})
+    found = {**fields.json_object(one.metadata), **fields.json_object(one.attributes)}
+    return fields.attributes({key: value for key, value in found.items() if key not in _STATES})
 
 
 def _is_unanswered(callee: Description) -> bool:
