@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from headcount.errors import BadInput, TooLarge
-from headcount.kernel.attributes import Attributes, InvalidAttribute, Value, canonical, values_of
+from headcount.kernel.attributes import RESERVED, Attributes, InvalidAttribute, Value, canonical, values_of
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.names import NUL, nul_message
 from headcount.timestamps import EARLIEST, format_timestamp
@@ -32,8 +32,6 @@ ATTRIBUTE_KEY_BYTES: Final = 256
 """Maximum length in bytes of UTF-8 of the key of an attribute."""
 ATTRIBUTE_VALUE_BYTES: Final = 2_048
 """Maximum length in bytes of UTF-8 of an attribute that is a string."""
-RESERVED_ATTRIBUTES: Final = ("role", "email", "customer", "external_id", "kind")
-"""Keys of attributes that have a meaning."""
 AHEAD_MS: Final[Ms] = 5 * 60_000
 """Maximum difference by which a sender's clock may be ahead of the server's."""
 REQUIRED_IDS: Final = ("room", "participant_id")
@@ -121,7 +119,8 @@ def limit_names(event: Event, limits: Limits, mapped: frozenset[str] = frozenset
             raise BadInput(f"{field} {problem}: {quote_start(text)}")
         changes[field] = truncate(text, limits.name_length) if field == "user_name" else None
     if event.attributes is not None:
-        changes["attributes"] = _fitting(event.attributes, limits, mapped)
+        fitting = _fitting if len(event.attributes) <= _CACHED_LENGTH else _fitting.__wrapped__
+        changes["attributes"] = fitting(event.attributes, limits, mapped)
     return replace(event, **changes) if changes else event
 
 
@@ -161,16 +160,13 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MAX_DIGITS else float("inf")
 
 
-@lru_cache(_KNOWN_ATTRIBUTES)
+@lru_cache(_CACHED_ATTRIBUTES)
 def _fitting(attributes: Attributes, limits: Limits, mapped: frozenset[str]) -> Attributes | None:
-    """Return the attributes of an event within the limits. Most are those of many events."""
+    """Return the attributes of an event within the limits. Many events have the same ones."""
     values = values_of(attributes)
     if len(values) > limits.attributes:
-        values = dict(
-            sorted(
-                values.items(), key=lambda item: (item[0] not in mapped, item[0] not in RESERVED_ATTRIBUTES)
-            )
-        )
+        first = mapped.union(RESERVED)
+        values = dict(sorted(values.items(), key=lambda item: item[0] not in first))
     return fitting_attributes(values, limits)
 
 
