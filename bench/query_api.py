@@ -25,6 +25,7 @@ from headcount.http.errors import HANDLERS
 from headcount.http.routes.queries import routes
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
+from headcount.maintenance.completeness import read_completeness
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import Store, open_store
 from headcount.store.records import BatchChanges, MeetingRow, StayRow
@@ -125,7 +126,13 @@ async def p50(client: httpx2.AsyncClient, url: str, times: int = 50) -> tuple[fl
 
 
 async def measure(store: Store, pages: int) -> None:
-    context = QueryContext(store.meetings, store.usage, Rules(), lambda: NOW)
+    context = QueryContext(
+        store.meetings,
+        store.usage,
+        Rules(),
+        lambda: NOW,
+        completeness=lambda domain: read_completeness(store, domain, NOW, 0, 15_000),
+    )
     app = Starlette(routes=routes(context), exception_handlers=HANDLERS)
     past, live = (
         httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, domain)), base_url="http://bench")

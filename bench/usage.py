@@ -17,6 +17,7 @@ from headcount.http.context import QueryContext
 from headcount.http.errors import HANDLERS
 from headcount.http.routes.queries import routes
 from headcount.kernel.rules import Rules
+from headcount.maintenance.completeness import read_completeness
 from headcount.store.open import Store, open_store
 from query_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with
 
@@ -50,7 +51,13 @@ def tally(store: Store) -> None:
 
 
 async def measure(store: Store) -> None:
-    context = QueryContext(store.meetings, store.usage, Rules(), lambda: NOW)
+    context = QueryContext(
+        store.meetings,
+        store.usage,
+        Rules(),
+        lambda: NOW,
+        completeness=lambda domain: read_completeness(store, domain, NOW, 0, 15_000),
+    )
     app = Starlette(routes=routes(context), exception_handlers=HANDLERS)
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, PAST)), base_url="http://bench")
     end = datetime.fromtimestamp(NOW / 1_000, UTC).date()

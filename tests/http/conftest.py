@@ -14,6 +14,7 @@ from headcount.http.routes.queries import routes
 from headcount.kernel.attributes import canonical
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
+from headcount.maintenance.completeness import read_completeness
 from headcount.settings import read_settings
 from headcount.store.open import open_store
 from headcount.store.records import BatchChanges, MeetingRow, PendingStayRow, StayRow, SupersededMeeting
@@ -54,6 +55,7 @@ class World:
             Rules(),
             lambda: ms(self.now),
             granularity_s,
+            completeness=self.completeness,
             senders=store.sources.senders,
         )
         app = Starlette(routes=routes(self.query_context), exception_handlers=HANDLERS)
@@ -61,6 +63,10 @@ class World:
         hints = CommandHints(read_settings({"database": "unused.db"}, {}))
         middleware = Middleware(Inside(app), {}, Metrics(), monotonic, "test", hints)
         self.client = TestClient(middleware, raise_server_exceptions=False)
+
+    def completeness(self, domain):
+        cursor, _ = self.store.projections.cursor()
+        return read_completeness(self.store, domain, ms(self.now), cursor, Rules().late_grace_ms)
 
     def stay(
         self, who, join, leave=None, *, room="blue", domain="acme", user_id=None, user_name=None,

@@ -14,7 +14,7 @@ from headcount.kernel.events import Event, Kind
 from headcount.sources.event_format import EventBody
 from headcount.store.provenance import digest_of
 from headcount.store.records import Provenance
-from headcount.store.sources import SourceRow
+from headcount.store.sources import COMPLETE_REQUESTS, SourceRow, SourceStat
 from support import ROOT
 from support.openapi import document, reading_document
 from support.stored import StoredEngine
@@ -53,6 +53,9 @@ def engine(tmp_path_factory):
     )
     for n, one in enumerate(events):
         engine.append(one, received=one.at + 200, provenance=Provenance("t", digest_of(b"%d" % n)))
+    last = T0 + 3_610_200
+    stats = [SourceStat("t", "requests", 6, last), SourceStat("t", COMPLETE_REQUESTS, 0, last)]
+    engine.store.sources.add_stats(stats)
     engine.show(T0 + 3_642_000)
     yield engine
     engine.close()

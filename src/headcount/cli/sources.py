@@ -389,7 +389,7 @@ def _stat_fields(stats: "dict[str, SourceStat]", dead_letters: int) -> dict[str,
     return {
         "last_request_at": last("requests"),
         "last_poll_at": last("polls"),
-        "counters": {name: stat.total for name, stat in sorted(stats.items())},
+        "counters": {name: stat.total for name, stat in sorted(stats.items()) if stat.total},
         "dead_letters": dead_letters,
     }
 

@@ -5,7 +5,7 @@ read. It must not construct anything.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from headcount.http.params import INCLUDE
 from headcount.http.serializer import Serializer
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
+from headcount.maintenance.completeness import ReadCompleteness
 from headcount.store.meetings import Meetings
 from headcount.store.provenance import Senders
 from headcount.store.sources import ExcludedParticipant
@@ -40,7 +41,7 @@ class QueryContext:
 
     `now` is the clock (ms). `excluded_participants` lists participants who are excluded from meetings. Lists with more entries
     than `few_entries` are encoded in chunks. `timeout_s` is that of the store. `room_url` is the address of a room with
-    `{room}` for its name, or empty. `senders` has those who sent the events of a domain, and `cursors` makes the positions of
+    `{room}` for its name, or empty. `completeness` reads until when answers are complete. `senders` has those who sent the events of a domain, and `cursors` makes the positions of
     these events opaque.
     """
 
@@ -55,6 +56,7 @@ class QueryContext:
     timeout_s: float = 30
     few_entries: int = 20_000
     room_url: str = ""
+    completeness: ReadCompleteness = field(kw_only=True)
     senders: Callable[[str], Senders] = _no_senders
     cursors: Cursors = _NO_SECRET
 

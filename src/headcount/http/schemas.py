@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from headcount.store.provenance import Sender, SenderKind
+
 
 def doc(description: str, **schema: Any) -> Meta:
     """Return a field's description, and keys of its schema, which bind clients and are not checked here."""
@@ -214,3 +216,27 @@ class QuarantinedRooms(Schema):
 
     total_count: Count
     data: list[QuarantinedRoom]
+
+
+class EventSource(Schema):
+    """Who sent an event: a source, a program with an API key, or an import of a file."""
+
+    type: Annotated[str, choice(SenderKind, "The kind of the sender.")]
+    kind: Annotated[str | None, doc("The kind of a source, like `livekit`; `null` for others.")]
+    name: Annotated[str, doc("The name of the source or the API key, or the name of the file.")]
+    removed: Annotated[bool, doc("Whether the source was deleted, or the API key was revoked.")]
+
+
+def event_source(sender: Sender) -> EventSource:
+    """Return a sender as answers show it."""
+    return EventSource(sender.kind.value, sender.vendor, sender.name, sender.is_removed)
+
+
+CompleteUntil = Annotated[
+    DateTime,
+    doc("Everything that happened before this time, and was reported, is included."),
+]
+HeldBackBy = Annotated[
+    EventSource | None,
+    doc("The source or API key that holds `complete_until` back; `null` if there is none."),
+]

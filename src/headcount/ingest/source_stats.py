@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from headcount.kernel.events import Ms
-from headcount.store.sources import SourceRow, SourceStat
+from headcount.store.sources import COMPLETE_POLLS, COMPLETE_REQUESTS, SourceRow, SourceStat
 
 _MINUTES: Final = 60
 _MINUTE_MS: Final[Ms] = 60_000
@@ -42,6 +42,19 @@ class SourceStats:
             return
         _merge(self._unwritten, SourceStat(row.token, what, number, now, message))
         self.count(row, what, number)
+
+    def record_request(self, sender: str, received: Ms) -> None:
+        """Record that what a source or an API key sent until `received` is in the log."""
+        self._record_complete(sender, COMPLETE_REQUESTS, received)
+
+    def record_poll(self, token: str, until: Ms) -> None:
+        """Record that what polls of a source found until a time is in the log."""
+        self._record_complete(token, COMPLETE_POLLS, until)
+
+    def _record_complete(self, sender: str, metric: str, until: Ms) -> None:
+        known = self._unwritten.get((sender, metric))
+        if known is None or known.last < until:
+            self._unwritten[sender, metric] = SourceStat(sender, metric, 0, until)
 
     def count(self, row: SourceRow, what: str, number: int = 1) -> None:
         """Count occurrences for metrics only."""

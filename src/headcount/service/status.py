@@ -4,15 +4,21 @@ Responsible for where each number is read. Must not know how it is shown.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from headcount.engine.engine import EngineStats
 from headcount.ingest.dead_letters import RetryResult, retry_dead_letters
 from headcount.ingest.source_stats import RecentEvents
+from headcount.kernel.events import Ms
+from headcount.maintenance.completeness import Completeness, read_completeness
 from headcount.maintenance.health import ProcessStatus
 from headcount.outbound.broadcast import Broadcaster
 from headcount.service.core import Core
 from headcount.service.readiness import Readiness
 from headcount.telemetry.metrics import Reader
+from headcount.ttl_cache import TtlCache
+
+_COMPLETENESS_TTL_MS: Final[Ms] = 1_000
 
 
 class Status:
@@ -21,6 +27,20 @@ class Status:
     def __init__(self, core: Core, readiness: Readiness) -> None:
         self._core = core
         self._readiness = readiness
+        self._completeness: TtlCache[str, Completeness] = TtlCache(_COMPLETENESS_TTL_MS)
+
+    def completeness(self, domain: str) -> Completeness:
+        """Return until when the answers about a domain are complete, as of the last second. Reads the store."""
+        core, now = self._core, self._core.clock.now()
+        cached = self._completeness.get(domain, now)
+        if cached is not None:
+            return cached[0]
+        unsaved = core.source_stats.unwritten()
+        found = read_completeness(
+            core.store, domain, now, self._readiness.cursor(), core.rules.late_grace_ms, unsaved
+        )
+        self._completeness.put(domain, found, now)
+        return found
 
     def process_status(self) -> ProcessStatus:
         """Return the status of engine, log and clock. Reads the store."""

@@ -54,7 +54,7 @@ class Web:
             self._is_valid,
             settings["max_streams_per_domain"],
         )
-        status = Status(core, readiness)
+        status = self._status = Status(core, readiness)
         self._pages = PageContext(
             store, core.rules, self.broadcaster, clock.now, new_secret, settings["timezone"],
             settings["public_url"], settings["api_prefix"], version("headcount"), settings, manager,
@@ -75,7 +75,7 @@ class Web:
                 query_context=QueryContext(
                     core.store.meetings, core.store.usage, core.rules, core.clock.now, settings["granularity_s"],
                     core.store.sources.excluded_participants, settings["request_timeout_s"], room_url=settings["room_url"],
-                    senders=core.store.sources.senders, cursors=self._cursors,
+                    completeness=self._status.completeness, senders=core.store.sources.senders, cursors=self._cursors,
                 ),
                 webhook_endpoints=self._manager,
                 broadcaster=self.broadcaster,
@@ -105,7 +105,7 @@ class Web:
         passing = ReadYourWrites(core.store, core.worker.hurry, self._readiness.cursor, core.clock.now)
         return Ingest(
             self.authenticator, quota.append, quota.hand_over, passing.wait_until_visible, core.clock.now, core.clock.wall_time,
-            core.settings.limits(), core.metrics.count_events, self._cursors,
+            core.settings.limits(), core.metrics.count_events, self._cursors, core.source_stats.record_request,
         )  # fmt: skip
 
     def _inbound(self, quota: RoomQuota) -> InboundHandler:

@@ -90,6 +90,19 @@ class Projections:
         with self._database.reading() as connection:
             return [DeferredRoom(*row) for row in connection.rows("select_deferred_rooms")]
 
+    def processed_until(self, domain: str, cursor: int, now: Ms) -> Ms:
+        """Return the time before which everything that was received of a domain is processed, at most `now`.
+
+        The log is processed up to `cursor`, except for rooms that are deferred.
+        """
+        with self._database.reading() as connection:
+            (deferred,) = connection.row("select_first_deferred_position", domain=domain) or (None,)
+            position = cursor if deferred is None else min(cursor, deferred)
+            unprocessed = connection.row("select_received_after", position=position)
+            overdue = connection.row("select_overdue_deadline", domain=domain, now=now)
+        moments: list[Ms] = [now, *(row[0] for row in (unprocessed, overdue) if row is not None)]
+        return min(moments)
+
     def deferred_room(self, domain: str, room: str) -> DeferredRoom | None:
         """Return a deferred room, or None if the room is not deferred."""
         with self._database.reading() as connection:

@@ -6,7 +6,7 @@ sender is described by its kind and name.
 Responsible for senders as texts and for their descriptions. Must not know who asks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -67,6 +67,10 @@ class Senders:
 
     def __init__(self, known: Mapping[str, Sender]) -> None:
         self._known = known
+
+    def all(self) -> Iterable[tuple[str, Sender]]:
+        """Return all sources and API keys of the domain, by their texts in the log."""
+        return self._known.items()
 
     def find(self, sender: str | None) -> Sender | None:
         """Return the sender; None if it is not known, as in a log that another installation began."""

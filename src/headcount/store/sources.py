@@ -21,6 +21,10 @@ from headcount.store.provenance import Senders, read_senders
 from headcount.store.records import KIND_CODES
 
 DEAD_LETTERS_LIMIT: Final = 1_000
+COMPLETE_REQUESTS: Final = "complete_requests"
+"""A time, not a counter: what a source, or an API key as a sender, reported in requests is in the log up to then."""
+COMPLETE_POLLS: Final = "complete_polls"
+"""Likewise of what polls of a source found."""
 
 
 @dataclass(frozen=True, slots=True)

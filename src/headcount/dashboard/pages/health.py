@@ -88,7 +88,9 @@ async def as_json(view: View) -> Response:
             "name": source.state.row.name,
             "last_request": _iso(source.state.last_request, view),
             "dead_letters": source.state.dead_letters,
-            "counters": {name: counter.total for name, counter in source.state.counters.items()},
+            "counters": {
+                name: counter.total for name, counter in source.state.counters.items() if counter.total
+            },
         }
         for source in health.sources
     ]

@@ -35,7 +35,7 @@ from headcount.limits import Limits
 from headcount.sources.event_format import EventBody
 from headcount.store.credentials import Key
 from headcount.store.database import StoreTimeout
-from headcount.store.provenance import provenance_of_key
+from headcount.store.provenance import provenance_of_key, sender_of_key
 from headcount.store.records import AppendResult, LogEntry
 
 _WAIT_TIMEOUT_S: Final = 30
@@ -58,7 +58,8 @@ class Ingest:
 
     `append` and `hand_over` write to the log, and answer when the entries are on disk. `wait_until_processed` waits until the engine
     has processed these entries, of which an append had this result. `now` is the clock, and `wall_time` the one that senders' times are
-    compared with. `count_events` counts what was appended.
+    compared with. `count_events` counts what was appended. `record_request` records until when the requests of a sender are in
+    the log.
     """
 
     authenticator: Authenticator
@@ -70,6 +71,7 @@ class Ingest:
     limits: Limits
     count_events: Callable[[AppendResult], None]
     cursors: Cursors
+    record_request: Callable[[str, Ms], None]
 
 
 class EventsApp:
@@ -113,6 +115,7 @@ class EventsApp:
         handled again. Raise what is wrong with the request, before anything is appended.
         """
         ingest = self._ingest
+        received = ingest.now()
         key = ingest.authenticator.admit_cached(headers.get(b"authorization"), "ingest")
         if key is None:
             answer(None)
@@ -131,6 +134,7 @@ class EventsApp:
                 answer(done if isinstance(done, StoreTimeout) else None)
             else:
                 ingest.count_events(done)
+                ingest.record_request(sender_of_key(key.id), received)
                 answer(_result(done, key, ingest.cursors))
 
         try:
@@ -198,8 +202,10 @@ async def _append(ingest: Ingest, key: Key, entries: Sequence[LogEntry], number:
     """Append entries, which count as `number` events, and return the answer once they are on disk."""
     wait = _wait_requested(query) if query else False
     ingest.authenticator.rate_limiter.count(key.id, "ingest", number)
+    received = ingest.now()
     done = await ingest.append(entries)
     ingest.count_events(done)
+    ingest.record_request(sender_of_key(key.id), received)
     if wait:
         await _wait(ingest, done, entries)
     return _result(done, key, ingest.cursors)

@@ -17,12 +17,14 @@ from headcount.http.schemas import (
     ConnectionId,
     Count,
     DateTime,
+    EventSource,
     Meeting,
     Schema,
     UserId,
     UserName,
     choice,
     doc,
+    event_source,
 )
 from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.changes import Reason
@@ -30,7 +32,7 @@ from headcount.kernel.events import Inferred, Kind
 from headcount.reporting.explain import meeting as explanations
 from headcount.reporting.explain.meeting import MAX_EVENTS, CorrectionStep, ExcludedEvent, Step
 from headcount.sources.api import Role
-from headcount.store.provenance import LoggedEvent, Sender, SenderKind
+from headcount.store.provenance import LoggedEvent
 from headcount.store.records import MeetingRow
 
 _STEP_TYPES: Final = ("start", "end", "joined", "named", "left", "too_short", "ignored")
@@ -40,15 +42,6 @@ ReasonCode = Annotated[str, doc("The case of the rule that applied.")]
 Message = Annotated[str, doc("The same as a sentence.")]
 OptionalId = Annotated[str | None, doc("The id of the connection; `null` if it is about the room.")]
 EventKind = Annotated[str, choice(Kind, "The kind of event.")]
-
-
-class EventSource(Schema):
-    """Who sent an event: a source, a program with an API key, or an import of a file."""
-
-    type: Annotated[str, choice(SenderKind, "The kind of the sender.")]
-    kind: Annotated[str | None, doc("The kind of a source, like `livekit`; `null` for others.")]
-    name: Annotated[str, doc("The name of the source or the API key, or the name of the file.")]
-    removed: Annotated[bool, doc("Whether the source was deleted, or the API key was revoked.")]
 
 
 class LogEntry(Schema):
@@ -217,23 +210,18 @@ class _LogEntries:
     def one(self, logged: LoggedEvent) -> LogEntry:
         found = self._known.get(logged.position)
         if found is None:
+            sender = self._senders.find(logged.sender)
             found = self._known[logged.position] = LogEntry(
                 self._cursor(self._domain, logged.position),
                 logged.event_id,
                 rfc3339(logged.received),
-                _source(self._senders.find(logged.sender)),
+                None if sender is None else event_source(sender),
                 None if logged.digest is None else logged.digest.hex(),
             )
         return found
 
     def all(self, logged: Iterable[LoggedEvent]) -> list[LogEntry]:
         return [self.one(entry) for entry in logged]
-
-
-def _source(sender: Sender | None) -> EventSource | None:
-    if sender is None:
-        return None
-    return EventSource(sender.kind.value, sender.vendor, sender.name, sender.is_removed)
 
 
 def _step(step: Step, entries: _LogEntries) -> ExplanationStep:

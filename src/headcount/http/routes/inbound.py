@@ -140,6 +140,7 @@ class InboundHandler:
         self._stats.add(row, "requests", now)
         handshake = source.handshake(inbound, row.secrets)
         if handshake is not None:
+            self._stats.record_request(row.token, now)
             return _handshake_response(handshake)
         problems: list[BadInput] = []
         try:
@@ -157,6 +158,7 @@ class InboundHandler:
             result = await self._store_events(source_config, events, normalized)
         except StoreRejected as error:
             return await self._refuse(source_config, inbound, BadInput(error.reason))
+        self._stats.record_request(row.token, now)
         if problems:
             first = BadInput(problems[0].reason, place=problems[0].place, more=len(problems) - 1)
             await self._store_dead_letter(source_config, inbound, first)
@@ -236,6 +238,7 @@ class InboundHandler:
             0, row.token, inbound.received_at, inbound.url, _without_secrets(inbound.headers), inbound.body, str(error)
         )  # fmt: skip
         await in_thread(self._limits.request_timeout_s, self._sources.add_dead_letter, dead_letter)
+        self._stats.record_request(row.token, inbound.received_at)
         self._stats.add(row, "dead_letters", inbound.received_at, message=str(error))
         log.warning("inbound request could not be parsed", source=row.name, kind=row.kind, reason=str(error))
 

@@ -183,6 +183,7 @@ class SourcePoller:
         self._source = source
         self._parts = parts
         self._memory = PollMemory()
+        self._listed_at: Ms | None = None
         self._rooms: set[str] = set()
 
     async def run(self) -> None:
@@ -226,12 +227,20 @@ class SourcePoller:
         if entries:
             parts.count_events(await parts.append(entries))
         self._memory = changes.memory
+        self._record_complete(observed)
         now = parts.now()
         parts.stats.add(row, "polls", now, message=summarize(observed))
         if observed.problems:
             log.warning("poll skipped entries", source=row.name, kind=row.kind, reasons=observed.problems[:3])
         parts.stats.add(row, "inferred_joins", now, len(changes.joins))
         parts.stats.add(row, "inferred_leaves", now, len(changes.leaves))
+
+    def _record_complete(self, observed: Observation) -> None:
+        """Record that two lists in a row, without unclear rooms, are complete up to the first: see `reconcile`."""
+        is_clear = not observed.unclear_rooms and not observed.problems
+        if is_clear and self._listed_at is not None:
+            self._parts.stats.record_poll(self._row.token, self._listed_at)
+        self._listed_at = observed.requested_at if is_clear else None
 
 
 class Poller:

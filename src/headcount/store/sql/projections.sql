@@ -219,3 +219,25 @@ set position = excluded.position,
 delete from deferred_rooms
 where domain = ?
   and room = ?
+
+-- name: select_first_deferred_position
+select min(position)
+from deferred_rooms
+where domain = :domain
+
+-- name: select_received_after
+-- Served by the primary key.
+select received_ms
+from entries
+where position > :position
+order by position
+limit 1
+
+-- name: select_overdue_deadline
+-- Served by rooms_by_deadline. An engine that runs leaves no deadline behind.
+select deadline_ms
+from rooms
+where domain = :domain
+  and deadline_ms < :now
+order by deadline_ms
+limit 1
