@@ -10,7 +10,7 @@ from headcount.kernel.attributes import canonical, text_of, values_of
 from headcount.kernel.meetings import Entry
 from headcount.kernel.stay_table import LeftBy
 from headcount.reporting.attendance import INFERRED
-from headcount.reporting.together import Side, Span, together
+from headcount.reporting.together import Side, Span, roles_together, together
 
 NOW = 40
 KNOWN = {"role": "host"}, {"role": "guest"}, {"role": "guest", "level": 2}, {}
@@ -203,3 +203,22 @@ def test_sides_who_are_in_now_are_together_until_now():
     found = together(entries, [HOST, GUEST], NOW)
     assert found.spans == [Span(0, 5, False), Span(10, None, False)]
     assert found.together_ms == 35
+
+
+def test_each_two_of_the_most_frequent_roles_are_paired():
+    entries = [
+        entry("a", 0, 20, role="guest"),
+        entry("b", 0, 5, role="guest"),
+        entry("c", 10, 40, role="host"),
+        entry("d", 30, 40, role="bot"),
+        entry("e", 0, 40),
+    ]
+    assert [(pair.roles, pair.people, pair.together_ms) for pair in roles_together(entries, 2, NOW)] == [
+        (("guest", "bot"), (2, 1), 0)
+    ]
+    assert [(pair.roles, pair.people, pair.together_ms) for pair in roles_together(entries, 3, NOW)] == [
+        (("guest", "bot"), (2, 1), 0),
+        (("guest", "host"), (2, 1), 10),
+        (("bot", "host"), (1, 1), 10),
+    ]
+    assert roles_together(entries[:2], 3, NOW) == []

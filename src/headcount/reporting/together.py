@@ -7,10 +7,11 @@ are shown. Times are in ms.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import chain
+from itertools import chain, combinations
 from typing import Final, NamedTuple
 
 from headcount.intervals import Interval, at_least, intersection, total_length, union
@@ -66,6 +67,15 @@ class Together:
     together_ms: Ms
 
 
+class RolesTogether(NamedTuple):
+    """Two roles, the number of people with each, and their time together."""
+
+    roles: tuple[str, str]
+    people: tuple[int, int]
+    spans: list[Span]
+    together_ms: Ms
+
+
 class _Stay(NamedTuple):
     """An entry: the sides that it fits, as bits, and its time. `until` is now while it lasts."""
 
@@ -93,6 +103,27 @@ def together(entries: Iterable[Entry], sides: Sequence[Side], now: Ms) -> Togeth
         found.append(Span(start, None if is_open else end, not is_open and _covers(without_inferred, end)))
     times = [_side_time(people, 1 << number) for number in range(len(sides))]
     return Together(times, found, total_length(spans))
+
+
+def roles_together(entries: Sequence[Entry], most: int, now: Ms) -> list[RolesTogether]:
+    """Return the time together of each two of the most frequent roles, at most `most`, which come first.
+
+    There is none if fewer than two roles are known.
+    """
+    uses = Counter(entry.attributes for entry in entries)
+    roles: Counter[str] = Counter()
+    for attributes, times in uses.items():
+        if (role := values_of(attributes).get("role")) is not None:
+            roles[text_of(role)] += times
+    frequent = sorted(roles, key=lambda role: (-roles[role], role))[:most]
+    found = []
+    for one, other in combinations(frequent, 2):
+        time = together(
+            entries, [Side({f"{ATTRIBUTE}role": frozenset({role})}) for role in (one, other)], now
+        )
+        people = (time.sides[0].people, time.sides[1].people)
+        found.append(RolesTogether((one, other), people, time.spans, time.together_ms))
+    return found
 
 
 def _people(entries: Iterable[Entry], sides: Sequence[Side], now: Ms) -> list[_Person]:

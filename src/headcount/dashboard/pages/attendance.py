@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
+from headcount.dashboard.attributes import AttributeColumns
 from headcount.dashboard.auth import Upload
 from headcount.dashboard.files import Column, Table, Type
 from headcount.dashboard.formats import name_of
@@ -23,6 +24,7 @@ from headcount.dashboard.redaction import with_public_attributes
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.errors import BadInput
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import people_in
@@ -30,11 +32,15 @@ from headcount.reporting.roster import Attendee, Schedule, Status, schedule_of
 from headcount.reporting.roster_file import MAX_PEOPLE, RosterFile, decoded, read_roster
 from headcount.reporting.roster_match import Ambiguity
 from headcount.reporting.roster_match import compare as compare_with_roster
+from headcount.reporting.together import RolesTogether, roles_together
 from headcount.store.records import MeetingRow
 from headcount.timezones import instants_of
 
 ROWS_PER_PAGE: Final = 100
 _MAX_LINES: Final = 20
+_MAX_ROLES: Final = 3
+_MAX_ENTRIES_OF_ROLES: Final = 20_000
+"""Of meetings with more entries, the time together would take seconds on every request."""
 _MINUTE_MS: Final[Ms] = 60_000
 _DEFAULTS: Final = {"min_attendance": "50", "late_after": "5", "left_early_before": "5"}
 _ORDERS: Final = ("asc", "desc")
@@ -61,6 +67,7 @@ class ResultRow(NamedTuple):
     late_by_ms: Ms | None
     left_early_by_ms: Ms | None
     line: int | None
+    attributes: Attributes | None
 
 
 class Result(NamedTuple):
@@ -103,7 +110,8 @@ async def respond(view: View, meeting: MeetingRow, back: str, upload: Upload | N
     Without a session, as by a shared link, user ids of the meeting are not shown, and people are not found by their
     attributes `email` and `external_id`.
     """
-    form = _Form(view, meeting, back, dict(upload.fields) if upload else {})
+    pairs = await asyncio.to_thread(_roles_together, view, meeting)
+    form = _Form(view, meeting, back, dict(upload.fields) if upload else {}, pairs)
     if upload is None:
         return form.response(None)
     fields = form.fields
@@ -132,13 +140,14 @@ class _Form(NamedTuple):
     meeting: MeetingRow
     back: str
     fields: dict[str, str]
+    pairs: Sequence[RolesTogether]
 
     def response(self, result: Result | None, error: str = "") -> Response:
         filled = {name: text for name, text in self.fields.items() if text}
         values = {**_DEFAULTS, **_scheduled(self.view, self.meeting), **filled}
         return render(
             self.view, "attendance.html", 400 if error else 200, meeting=self.meeting, back=self.back, fields=values,
-            result=result, error=error, statuses=list(Status), max_people=MAX_PEOPLE, legend=_legend(values),
+            result=result, pairs=self.pairs, error=error, statuses=list(Status), max_people=MAX_PEOPLE, legend=_legend(values),
             shown=query.number(self.fields, "rows") or ROWS_PER_PAGE, duplicate_lines=_duplicate_lines,
             ambiguous_names=partial(_ambiguous_names, has_ids=self.view.visitor is not None),
         )  # fmt: skip
@@ -163,10 +172,7 @@ def _result(view: View, meeting: MeetingRow, fields: Mapping[str, str]) -> Resul
     """Compare the meeting with the roster of the form. Raise `BadInput`."""
     roster = read_roster(fields.get("roster", ""))
     schedule = _schedule(view, meeting, fields)
-    entries: Sequence[Entry] = view.context.store.meetings.entries([meeting])[meeting.id]
-    if view.visitor is None:
-        entries = with_public_attributes(entries)
-    found = compare_with_roster(people_in(entries, view.now), roster.people, schedule)
+    found = compare_with_roster(people_in(_entries(view, meeting), view.now), roster.people, schedule)
     status = query.choice(fields, "status", _STATUSES)
     rows = [
         _row(attendee, schedule, has_ids=view.visitor is not None)
@@ -178,6 +184,17 @@ def _result(view: View, meeting: MeetingRow, fields: Mapping[str, str]) -> Resul
         reverse=query.choice(fields, "order", _ORDERS) == "desc",
     )
     return Result(rows, found.totals, found.expected, len(found.attendees), roster, found.ambiguous, schedule)
+
+
+def _entries(view: View, meeting: MeetingRow) -> Sequence[Entry]:
+    """Return the entries of a meeting, without a session with those attributes only that a link may show."""
+    entries = view.context.store.meetings.entries([meeting])[meeting.id]
+    return entries if view.visitor is not None else with_public_attributes(entries)
+
+
+def _roles_together(view: View, meeting: MeetingRow) -> list[RolesTogether]:
+    entries = _entries(view, meeting)
+    return roles_together(entries, _MAX_ROLES, view.now) if len(entries) <= _MAX_ENTRIES_OF_ROLES else []
 
 
 def _row(attendee: Attendee, schedule: Schedule, *, has_ids: bool) -> ResultRow:
@@ -200,6 +217,7 @@ def _row(attendee: Attendee, schedule: Schedule, *, has_ids: bool) -> ResultRow:
         attendee.late_by_ms,
         attendee.left_early_by_ms,
         None if listed is None else listed.line,
+        None if person is None else person.attributes,
     )
 
 
@@ -249,14 +267,15 @@ def _title(view: View, meeting: MeetingRow) -> str:
 
 def _table(view: View, meeting: MeetingRow, result: Result) -> Table:
     columns = tuple(Column(TEXTS(f"column.{name}"), kind) for name, kind in _COLUMNS.items())
+    own = AttributeColumns([row.attributes for row in result.rows])
     rows = [
         (
             row.name, row.user_id, row.email, TEXTS(f"attendance.status_{row.status}"), row.first_join, row.last_leave,
-            row.duration_ms, row.attendance_ratio, row.late_by_ms, row.left_early_by_ms, row.line,
+            row.duration_ms, row.attendance_ratio, row.late_by_ms, row.left_early_by_ms, row.line, *own.cells(row.attributes),
         )
         for row in result.rows
     ]  # fmt: skip
-    return Table(_title(view, meeting), columns, rows, view.zone)
+    return Table(_title(view, meeting), (*columns, *own.columns), rows, view.zone)
 
 
 def _legend(values: Mapping[str, str]) -> list[tuple[Status, Mapping[str, str]]]:

@@ -175,6 +175,30 @@ def test_a_person_is_found_by_the_email_of_their_attributes(service, client):
     }
 
 
+def test_the_time_together_of_two_roles_is_shown(service, dashboard, client, meeting):
+    events = [
+        {"room": "visit", "kind": kind, "participant_id": role, "at": START.timestamp() + 60 * minute, "attributes": {"role": role}}
+        for role, times in (("guest", (0, 20)), ("host", (4, 25)))
+        for kind, minute in zip(("join", "leave"), times, strict=True)
+    ]  # fmt: skip
+    assert service.client().post("/events?wait=true", json=events).status_code == 200
+    (found,) = service.client().get("/meetings", params={"room": "visit"}).json()["data"]
+    page = dashboard.at(f"/meetings/{found['id']}/attendance")
+    (row,) = page.locator("#together tbody tr").all()
+    assert row.locator("th, td").all_inner_texts() == [
+        "guest + host",
+        "1 + 1",
+        "16m",
+        "09:04:00",
+        "09:20:00",
+        "",
+    ]
+    assert 'id="together"' not in client.get(f"{BASE}/meetings/{meeting}/attendance").text
+    answer = compare(client, found["id"], roster="host", action="csv")
+    rows = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+    assert [row["attributes.role"] for row in rows] == ["", "guest", "host"]
+
+
 def test_ten_thousand_people_are_compared_and_shown_some_at_a_time(client, meeting):
     names = [f"Person {''.join(chr(97 + int(digit)) for digit in str(n))}" for n in range(10_000)]
     page = compare(client, meeting, roster="\n".join(["name", *names]))
