@@ -72,6 +72,7 @@ class Projection:
         for change in undecided_leaves:
             assert isinstance(change, ParticipantLeft)
             self._write_stay(change.stay)
+        self._request_rollup_of_learned((*changes, *undecided_leaves))
 
     def update_peak(self, stored: tuple[str, int] | None) -> tuple[str, int] | None:
         """Write the peak participants of the ongoing meeting if they differ from those `stored`, and return them."""
@@ -179,6 +180,22 @@ class Projection:
         key = (self._domain, self._name)
         first, last = self._batch.pending_rollups.get(key, (start, end))
         self._batch.pending_rollups[key] = (min(first, start), max(last, end))
+
+    def _request_rollup_of_learned(self, changes: Sequence[Change]) -> None:
+        """Request a rollup of the ended meetings before the current one that have stays with attributes learned now."""
+        learned = [
+            change.stay.join
+            for change in changes
+            if isinstance(change, ParticipantNamed | ParticipantLeft) and change.stay.attributes is not None
+        ]
+        if not learned:
+            return
+        starts = [change.start for change in changes if isinstance(change, MeetingEnded)]
+        if self._room.meeting is not None:
+            starts.append(self._room.meeting.start)
+        first = min(learned)
+        if starts and first < min(starts):
+            self._request_rollup(first, min(starts))
 
     def _time_range(self, correction: MeetingsCorrected) -> tuple[Ms, Ms]:
         """Return the first and the last moment of all that the correction replaces."""

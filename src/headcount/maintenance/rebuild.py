@@ -74,6 +74,7 @@ def _rebuild(
         with tempfile.TemporaryDirectory(prefix="headcount-") as folder:
             rebuilt = open_store(str(Path(folder) / "rebuilt.db"), durability="off")
             copy_log(store.database, rebuilt.database)
+            rebuilt.usage_rollup.set_attributes(store.usage_rollup.attributes())
             engine = Engine(
                 rebuilt,
                 rules,

@@ -9,7 +9,7 @@ from typing import Self
 
 from headcount.kernel.events import Ms
 from headcount.store.usage.quarters import QUARTER_MS
-from headcount.store.usage.queries import QuarterUsage
+from headcount.store.usage.totals import QuarterUsage
 
 
 @dataclass(slots=True)

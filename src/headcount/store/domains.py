@@ -10,7 +10,7 @@ from headcount.store.database import Database
 _TABLES: Final = (
     "entries", "rooms", "deferred_rooms", "marks", "stays", "pending_stays", "meetings", "meeting_counts", "superseded_meetings",
     "corrections", "excluded_participants", "room_quarters", "domain_quarters", "domain_steps", "room_totals",
-    "pending_rollups", "messages", "published_meetings", "pending_notifications", "endpoints", "deliveries", "attempts",
+    "value_totals", "long_values", "pending_rollups", "messages", "published_meetings", "pending_notifications", "endpoints", "deliveries", "attempts",
     "sources", "api_keys", "access_tokens", "share_participants",
 )  # fmt: skip
 

@@ -28,18 +28,29 @@ _TABLES: Final = {
     "rooms": ("domain, room, finalized_ms, deadline_ms, created_ms", 2),
     "deferred_rooms": ("domain, room, position, reason, attempts, since_ms, retry_ms, release", 2),
     "room_quarters": (
-        "domain, room, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps",
+        "domain, room, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps, parts",
         3,
     ),
     "domain_quarters": (
-        "domain, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants",
-        2,
+        "domain, attribute, value, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants",
+        4,
     ),
-    "domain_steps": ("domain, quarter, steps", 2),
-    "room_totals": ("domain, scale, period, room, meetings, participant_ms, peak_participants", 4),
+    "domain_steps": ("domain, attribute, value, quarter, steps", 4),
+    "room_totals": (
+        "domain, attribute, value, scale, period, room, meetings, participant_ms, peak_participants",
+        6,
+    ),
+    "value_totals": (
+        "domain, attribute, scale, period, value, meetings, participant_ms, peak_participants, peak_ms",
+        5,
+    ),
+    "long_values": ("domain, digest, value", 2),
 }
 """Each table's columns, the key first, and how many of them are the key."""
-_COMPARED: Final = tuple(table for table in _TABLES if table not in {"rooms", "deferred_rooms"})
+_COMPARED: Final = tuple(
+    table for table in _TABLES if table not in {"rooms", "deferred_rooms", "long_values"}
+)
+"""Long values of stays that were corrected remain, and nothing refers to them."""
 _EMPTY: Final = {"meeting_counts": "meetings = 0"}
 """Conditions of rows that are equal to no row."""
 

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from headcount.engine.engine import Engine
+from headcount.kernel.attributes import canonical, text_of, values_of
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
 from headcount.store.database import StoreBusy
@@ -22,7 +23,18 @@ FIRST = NEW_YEAR // QUARTER
 LAST = FIRST + DAYS * 96
 NOW = LAST * QUARTER
 ROOMS = ("blue", "green", "red")
-TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_totals", "pending_rollups")
+CUSTOMERS = ("acme", "Zürich & Söhne, 'AG'", "null", "long" * 500, "sha256:short")
+ASKED = (
+    (("customer", "acme"),),
+    (("customer", "long" * 500),),
+    (("seat", "2.5"),),
+    (("role", "host"), ("customer", "null")),
+    (("customer", "nobody"),),
+)
+"""On attributes of which usage is stored and of which it is not."""
+TABLES = (
+    "room_quarters", "domain_quarters", "domain_steps", "room_totals", "value_totals", "long_values", "pending_rollups"
+)  # fmt: skip
 
 
 def visits(chance, number):
@@ -33,31 +45,76 @@ def visits(chance, number):
             who = f"c-{n}-{k}"
             join = at + k * chance.randrange(1, 900_000)
             room = ROOMS[n % 3]
-            yield Event(Kind.JOIN, room, join, who)
-            if n % 25:
+            known = {
+                "customer": chance.choice([None, *CUSTOMERS]),
+                "role": "guest" if k else "host",
+                "seat": chance.choice([None, 1, 2.5, True]),
+            }
+            yield Event(Kind.JOIN, room, join, who, attributes=canonical(known if n % 10 else {}))
+            if n % 80:
                 yield Event(Kind.LEAVE, room, join + chance.randrange(10_000, 3 * 3_600_000), who)
 
 
-def slow(store, domain, first, until, now):
-    """The sum over all meetings: meetings, time and the most at once; of all rooms together, and of each."""
+def texts(entry):
+    return {key: text_of(value) for key, value in values_of(entry.attributes).items()}
+
+
+def fulfills(conditions):
+    return lambda entry: dict(conditions).items() <= texts(entry).items()
+
+
+def entries_of(store, domain, now):
+    """All meetings, and the entries of each by its id."""
     rows = store.meetings.page(domain, MeetingFilter(), Page(limit=100_000), now)
     entries = {}
     for start in range(0, len(rows), 100):
         entries |= store.meetings.entries(rows[start : start + 100])
+    return rows, entries
+
+
+def summed(rows, entries, first, until, now, fits):
+    """Meetings, time and the most at once of the entries that fit, or None without usage."""
     start, end = first * QUARTER, until * QUARTER
+    fitting = {row.id: [one for one in entries[row.id] if fits(one)] for row in rows}
+    spans = [
+        (max(start, one.join), min(end, now if one.leave is None else one.leave))
+        for some in fitting.values()
+        for one in some
+    ]
+    spans = [(a, b) for a, b in spans if a < b]
+    began = sum(start <= row.start < end and bool(fitting[row.id]) for row in rows)
+    return (began, sum(b - a for a, b in spans), most_of(spans)) if began or spans else None
+
+
+def slow(store, domain, first, until, now, conditions=()):
+    """The sum over all meetings: meetings, time and the most at once; of all rooms together, and of each."""
+    rows, entries = entries_of(store, domain, now)
+    rooms = {room: [row for row in rows if room in (None, row.room)] for room in (None, *ROOMS)}
+    found = {
+        room: summed(some, entries, first, until, now, fulfills(conditions)) for room, some in rooms.items()
+    }
+    return {room: used for room, used in found.items() if used}
+
+
+def slow_values(store, key, first, until, now, conditions=()):
+    """The same of each value of an attribute, and of those without it."""
+    rows, entries = entries_of(store, "default", now)
+    fits = fulfills(conditions)
     found = {}
-    for room in (None, *sorted({row.room for row in rows})):
-        theirs = [row for row in rows if room in (None, row.room)]
-        spans = [
-            (max(start, one.join), min(end, now if one.leave is None else one.leave))
-            for row in theirs
-            for one in entries[row.id]
-        ]
-        spans = [(a, b) for a, b in spans if a < b]
-        began = sum(start <= row.start < end for row in theirs)
-        if began or spans:
-            found[room] = (began, sum(b - a for a, b in spans), most_of(spans))
-    return found
+    for value in {texts(one).get(key) for some in entries.values() for one in some}:
+        found[value] = summed(
+            rows, entries, first, until, now, lambda one, v=value: fits(one) and texts(one).get(key) == v
+        )
+    return {value: used for value, used in found.items() if used}
+
+
+def fast_values(store, key, first, until, now, conditions=()):
+    values, quarters = store.usage.by_value("default", key, None, first, until, now, conditions)
+    assert sum(one.participant_ms for one in values) == sum(one.participant_ms for one in quarters.values())
+    assert [one.participant_ms for one in values] == sorted(
+        (one.participant_ms for one in values), reverse=True
+    )
+    return {one.value: tuple(one)[1:4] for one in values}
 
 
 def most_of(spans):
@@ -68,8 +125,8 @@ def most_of(spans):
     return most
 
 
-def fast(store, domain, first, until, now):
-    rooms, quarters = store.usage.by_room(domain, None, first, until, now)
+def fast(store, domain, first, until, now, conditions=()):
+    rooms, quarters = store.usage.by_room(domain, None, first, until, now, conditions)
     found = {one.room: tuple(one)[1:] for one in rooms}
     if quarters:
         began, time, most, _ = zip(*quarters.values(), strict=True)
@@ -87,6 +144,7 @@ def ranges(chance):
 
 def test_usage_of_any_time_range_is_that_of_its_meetings(store):
     chance = Random(8)
+    some_ranges = ranges(Random(9))
     engine = Engine(store, Rules(), store.projections.take_over(), batch_size=100)
     said = list(visits(chance, 250))
     chance.shuffle(said)
@@ -97,10 +155,46 @@ def test_usage_of_any_time_range_is_that_of_its_meetings(store):
         store.usage_rollup.step(chance.randint(1, 20))
     for first, until in ranges(chance):
         assert fast(store, "default", first, until, NOW) == slow(store, "default", first, until, NOW)
+    for _ in range(3):
+        check(store, *next(some_ranges), chance)
     store.usage_rollup.finish()
     assert rows_in(store, "pending_rollups") == 0
     for first, until in ranges(chance):
         assert fast(store, "default", first, until, NOW) == slow(store, "default", first, until, NOW)
+    for _ in range(4):
+        check(store, *next(some_ranges), chance)
+    assert rows_in(store, "value_totals")
+    before = {table: all_rows(store, table) for table in TABLES}
+    assert not store.usage_rollup.set_attributes(["customer", "role", "kind"])
+    assert store.usage_rollup.set_attributes(["seat"])
+    check(store, FIRST, LAST, chance)
+    store.usage_rollup.step(10)
+    check(store, FIRST + 40 * 96, LAST, chance)
+    store.usage_rollup.finish()
+    check(store, FIRST + 40 * 96 + 5, LAST, chance)
+    assert store.usage.attributes("default") == ["seat"]
+    store.usage_rollup.set_attributes(["customer", "role", "kind"])
+    store.usage_rollup.finish()
+    assert before == {table: all_rows(store, table) for table in TABLES}
+    assert store.usage.attributes("default") == ["customer", "role"]
+
+
+def check(store, first, until, chance):
+    """Usage of a time, of everybody and by attributes, is that of the meetings."""
+    conditions = chance.choice(ASKED)
+    for some in ((), conditions):
+        assert fast(store, "default", first, until, NOW, some) == slow(
+            store, "default", first, until, NOW, some
+        )
+    for key in ("customer", "seat"):
+        assert fast_values(store, key, first, until, NOW) == slow_values(store, key, first, until, NOW)
+    by_role = fast_values(store, "role", first, until, NOW, conditions)
+    assert by_role == slow_values(store, "role", first, until, NOW, conditions)
+
+
+def all_rows(store, table):
+    with store.database.reading() as connection:
+        return sorted(connection.query(f"select * from {table}", {}))
 
 
 def met(number, room="blue", hours=1, domain="acme"):

@@ -1,4 +1,4 @@
-"""Usage agrees with the meetings, for events in any order."""
+"""Usage agrees with the meetings, for events in any order, of everybody and by attributes."""
 
 import tempfile
 from dataclasses import replace
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headcount.kernel.attributes import text_of, values_of
 from headcount.kernel.rules import Rules
 from support.engines import NEW_YEAR, kernel
 from support.stored import DOMAIN, IN_MEMORY, StoredEngine
@@ -20,6 +21,14 @@ QUARTER = 900_000
 FIRST = NEW_YEAR // QUARTER - 2
 QUARTERS = range(FIRST, FIRST + 16)
 ROOMS = ("red", "blue")
+CONDITIONS = (
+    (("role", "host"),),
+    (("customer", "Zürich"),),
+    (("seat", "7"),),
+    (("role", "guest"), ("vip", "true")),
+    (("role", "nobody"),),
+)
+"""On attributes of which usage is stored and of which it is not, and of which nobody has one."""
 
 
 def stretched(event, room):
@@ -27,17 +36,22 @@ def stretched(event, room):
     return replace(event, room=room, at=event.at * TICK + NEW_YEAR, joined_at=joined_at)
 
 
-def slow_sum(meetings, now):
-    """The same from meetings with their participants, by looking at every quarter of everybody."""
-    entries = [
-        (one.join, now if one.leave is None else one.leave)
-        for meeting in meetings
-        for one in meeting.participants
-    ]
+def texts(entry):
+    return {key: text_of(value) for key, value in values_of(entry.attributes).items()}
+
+
+def fulfills(conditions):
+    return lambda entry: dict(conditions).items() <= texts(entry).items()
+
+
+def slow_sum(meetings, now, fits=bool):
+    """The same from meetings with their participants, by looking at every quarter of everybody who fits."""
+    fitting = [(meeting.start, [one for one in meeting.participants if fits(one)]) for meeting in meetings]
+    entries = [(one.join, now if one.leave is None else one.leave) for _, some in fitting for one in some]
     found = {}
     for number in QUARTERS:
         start, end = number * QUARTER, (number + 1) * QUARTER
-        began = sum(start <= meeting.start < end for meeting in meetings)
+        began = sum(start <= moment < end and bool(some) for moment, some in fitting)
         time = sum(max(0, min(leave, end) - max(join, start)) for join, leave in entries)
         moments = sorted({start, *(join for join, _ in entries if start <= join < end)})
         crowds = [(sum(join <= at < leave for join, leave in entries), -at) for at in moments]
@@ -47,14 +61,38 @@ def slow_sum(meetings, now):
     return found
 
 
-def fast(stored, now, room=None):
-    used = stored.store.usage.by_quarter(DOMAIN, room, QUARTERS[0], QUARTERS[-1] + 1, now)
+def fast(stored, now, room=None, conditions=()):
+    used = stored.store.usage.by_quarter(DOMAIN, room, QUARTERS[0], QUARTERS[-1] + 1, now, conditions)
     return {number: tuple(one) for number, one in used.items()}
 
 
-def rooms_of(stored, now):
-    rooms, _ = stored.store.usage.by_room(DOMAIN, None, QUARTERS[0], QUARTERS[-1] + 1, now)
+def rooms_of(stored, now, conditions=()):
+    rooms, _ = stored.store.usage.by_room(DOMAIN, None, QUARTERS[0], QUARTERS[-1] + 1, now, conditions)
     return {one.room: tuple(one)[1:] for one in rooms}
+
+
+def values_of_key(stored, now, key, room=None, conditions=()):
+    values, quarters = stored.store.usage.by_value(
+        DOMAIN, key, room, QUARTERS[0], QUARTERS[-1] + 1, now, conditions
+    )
+    assert sum(one.participant_ms for one in values) == sum(one.participant_ms for one in quarters.values())
+    assert quarters == stored.store.usage.by_quarter(
+        DOMAIN, room, QUARTERS[0], QUARTERS[-1] + 1, now, conditions
+    )
+    return {one.value: tuple(one)[1:] for one in values}
+
+
+def slow_values(meetings, now, key, conditions=()):
+    """Meetings, time, the most at once and when, of each value that somebody has, and of those without one."""
+    keys = {texts(one).get(key) for meeting in meetings for one in meeting.participants}
+    found = {}
+    for value in keys:
+        fits = fulfills(conditions)
+        theirs = slow_sum(meetings, now, lambda one, v=value, f=fits: f(one) and texts(one).get(key) == v)
+        if theirs:
+            most = max((one[2], -one[3]) for one in theirs.values())
+            found[value] = (*summed(theirs)[:2], most[0], -most[1])
+    return found
 
 
 def check(stored, meetings, now):
@@ -66,12 +104,27 @@ def check(stored, meetings, now):
         assert rooms_of(stored, now).get(room) == (summed(theirs) if theirs else None)
 
 
+def check_attributes(stored, meetings, now, conditions, key):
+    """The same of those who fulfill conditions, and by the values of an attribute."""
+    fits = fulfills(conditions)
+    assert fast(stored, now, None, conditions) == slow_sum(meetings, now, fits)
+    by_room = rooms_of(stored, now, conditions)
+    assert values_of_key(stored, now, key) == slow_values(meetings, now, key)
+    assert values_of_key(stored, now, key, None, conditions) == slow_values(meetings, now, key, conditions)
+    for room in ROOMS:
+        held = [one for one in meetings if one.room == room]
+        theirs = slow_sum(held, now, fits)
+        assert fast(stored, now, room, conditions) == theirs
+        assert by_room.get(room) == (summed(theirs) if theirs else None)
+        assert values_of_key(stored, now, key, room) == slow_values(held, now, key)
+
+
 def tallied(stored):
     """All that is stored of it."""
     with stored.store.database.reading() as connection:
         return {
             table: sorted(connection.query(f"select * from {table}", {}))
-            for table in ("room_quarters", "domain_quarters", "domain_steps", "room_totals")
+            for table in ("room_quarters", "domain_quarters", "domain_steps", "room_totals", "value_totals")
         }
 
 
@@ -94,13 +147,16 @@ def folder():
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_usage_is_that_of_the_meetings_in_any_order_with_restarts_anywhere(folder, data):
-    said = [stretched(event, room) for room in ROOMS for event in data.draw(histories(max_events=8))]
+    lives = histories(max_events=8, with_attributes=True)
+    said = [stretched(event, room) for room in ROOMS for event in data.draw(lives)]
     order = data.draw(st.permutations(said))
     moments = st.integers(0, 3_000).map(lambda ticks: NEW_YEAR + ticks * TICK)
     ticks = sorted(data.draw(st.lists(moments, max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
     tallies = data.draw(st.lists(st.integers(0, 3), min_size=len(order), max_size=len(order)))
     now = data.draw(moments)
+    conditions = data.draw(st.sampled_from(CONDITIONS))
+    key = data.draw(st.sampled_from(("role", "customer", "vip")))
     stored = StoredEngine(folder, RULES)
     try:
         for number, event in enumerate(order):
@@ -115,9 +171,11 @@ def test_usage_is_that_of_the_meetings_in_any_order_with_restarts_anywhere(folde
         meetings = kernel(said, as_of=now, rules=RULES)
         assert stored.meetings() == meetings
         check(stored, meetings, now)
+        check_attributes(stored, meetings, now, conditions, key)
         stored.store.usage_rollup.finish()
         assert waiting(stored) == 0
         check(stored, meetings, now)
+        check_attributes(stored, meetings, now, conditions, key)
         tables = tallied(stored)
         stored.store.usage_rollup.reset()
         with pytest.MonkeyPatch.context() as patch:

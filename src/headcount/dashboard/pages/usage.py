@@ -20,7 +20,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.reporting.usage import Bucket, buckets_of, total_of
 from headcount.store.usage.quarters import QUARTER_MS
-from headcount.store.usage.queries import QuarterUsage
+from headcount.store.usage.totals import QuarterUsage
 from headcount.timezones import boundaries
 
 _HOUR_MS: Final[Ms] = 3_600_000

@@ -22,7 +22,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.reporting.usage import Bucket, buckets_of, total_of
 from headcount.store.usage.quarters import QUARTER_MS
-from headcount.store.usage.queries import RoomUsage as RoomUsageRow
+from headcount.store.usage.totals import RoomUsage as RoomUsageRow
 from headcount.timezones import EARLIEST, LATEST, boundaries, format_local, parse_calendar_zone, start_of_day
 
 _MAX_ROOMS: Final = 10_000

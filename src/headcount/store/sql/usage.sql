@@ -34,7 +34,7 @@ where number = ?
   and from_ms = ?
 
 -- name: select_room_quarters
-select quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps
+select quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps, parts
 from room_quarters
 where domain = :domain
   and room = :room
@@ -50,10 +50,21 @@ where domain = :domain
   and quarter < :until
 order by quarter
 
+-- name: select_parts_by_room
+-- Served by room_quarters_by_quarter.
+select room, quarter, parts
+from room_quarters
+where domain = :domain
+  and quarter >= :first
+  and quarter < :until
+  and parts is not null
+
 -- name: select_room_totals
 select room, cast(sum(meetings) as bigint), cast(sum(participant_ms) as bigint), max(peak_participants)
 from room_totals
 where domain = :domain
+  and attribute = :attribute
+  and value = :value
   and scale = :scale
   and period >= :first
   and period < :until
@@ -63,13 +74,62 @@ group by room
 select quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants
 from domain_quarters
 where domain = :domain
+  and attribute = :attribute
+  and value = :value
   and quarter >= :first
   and quarter < :until
+
+-- name: select_quarters_by_value
+-- Served by domain_quarters_by_quarter.
+select value, quarter, meetings, participant_ms, peak_participants, peak_offset_ms
+from domain_quarters
+where domain = :domain
+  and attribute = :attribute
+  and quarter >= :first
+  and quarter < :until
+  and value <> ''
+
+-- name: select_value_totals
+select value, meetings, participant_ms, peak_participants, peak_ms
+from value_totals
+where domain = :domain
+  and attribute = :attribute
+  and scale = :scale
+  and period >= :first
+  and period < :until
+
+-- name: select_attribute_in_use
+select 1
+from value_totals
+where domain = :domain
+  and attribute = :attribute
+limit 1
+
+-- name: select_usage_attributes
+select attributes
+from usage_attributes
+
+-- name: update_usage_attributes
+update usage_attributes
+set attributes = :attributes
+
+-- name: select_long_value
+select value
+from long_values
+where domain = :domain
+  and digest = :digest
+
+-- name: upsert_long_value
+insert into long_values (domain, digest, value)
+values (?, ?, ?)
+on conflict (domain, digest) do nothing
 
 -- name: select_domain_steps
 select quarter, steps
 from domain_steps
 where domain = :domain
+  and attribute = :attribute
+  and value = :value
   and quarter >= :first
   and quarter < :until
 
@@ -92,7 +152,7 @@ where m.domain = :domain
 
 -- name: select_ended_meeting_stays
 -- Served by meetings_by_room and by the primary key of stays. SQLite evaluates cross joins in their order.
-select m.start_ms, m.end_ms, s.join_ms, s.leave_ms
+select m.start_ms, m.end_ms, s.join_ms, s.leave_ms, s.attributes
 from meetings as m
 cross join stays as s
 where m.domain = :domain
@@ -122,7 +182,7 @@ where domain = :domain
 
 -- name: select_ongoing_meeting_stays
 -- Served by ongoing_meetings and by the primary key of stays.
-select m.room, m.start_ms, s.join_ms, s.leave_ms
+select m.room, m.start_ms, s.join_ms, s.leave_ms, s.attributes
 from meetings as m
 cross join stays as s
 where m.domain = :domain
@@ -132,12 +192,43 @@ where m.domain = :domain
   and s.room = m.room
   and s.join_ms >= m.start_ms
 
+-- name: select_stays_in_meetings
+-- Served by meetings_by_start and by the primary key of stays. `since` is before every meeting that overlaps the time.
+select m.room, m.start_ms, m.end_ms, s.join_ms, s.leave_ms, s.attributes
+from meetings as m
+cross join stays as s
+where m.domain = :domain
+  and m.start_ms / 1000 >= :since / 1000
+  and m.start_ms / 1000 <= :until / 1000
+  and m.start_ms < :until
+  and m.end_ms > :first
+  and s.domain = m.domain
+  and s.room = m.room
+  and s.join_ms >= m.start_ms
+  and s.join_ms < m.end_ms
+limit :limit
+
+-- name: select_carried_stays
+-- The stays that continued into a meeting when a reset started it.
+select m.room, m.start_ms, m.end_ms, s.join_ms, s.leave_ms, s.attributes
+from meetings as m
+cross join stays as s
+where m.domain = :domain
+  and m.start_ms / 1000 >= :since / 1000
+  and m.start_ms / 1000 <= :until / 1000
+  and m.start_ms < :until
+  and m.end_ms > :first
+  and s.domain = m.domain
+  and s.room = m.room
+  and s.join_ms = m.carried_join_ms
+  and s.participant_id = m.carried_participant_id
+
 -- name: insert_room_quarter
 insert into room_quarters (
   domain, quarter, room, meetings, participant_ms, peak_participants, peak_offset_ms,
-  initial_participants, steps
+  initial_participants, steps, parts
 )
-values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: delete_room_quarter
 delete from room_quarters
@@ -146,38 +237,99 @@ where domain = ?
   and room = ?
 
 -- name: insert_room_total
-insert into room_totals (domain, scale, period, room, meetings, participant_ms, peak_participants)
-select ?, ?, ?, ?, sum(meetings), sum(participant_ms), max(peak_participants)
-from room_quarters
-where domain = ?
-  and room = ?
-  and quarter >= ?
-  and quarter < ?
-group by domain, room
+insert into room_totals (
+  domain, attribute, value, scale, period, room, meetings, participant_ms, peak_participants
+)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: add_up_room_totals
+-- A long period from the days in it, which are looked up one by one: all rooms of those days would be many.
+insert into room_totals (
+  domain, attribute, value, scale, period, room, meetings, participant_ms, peak_participants
+)
+with recursive days (n, until) as (
+  select cast(? as bigint), cast(? as bigint)
+  union all
+  select n + 1, until
+  from days
+  where n + 1 < until
+)
+select
+  t.domain, t.attribute, t.value, cast(? as integer), cast(? as bigint), t.room, sum(t.meetings),
+  sum(t.participant_ms), max(t.peak_participants)
+from days
+cross join room_totals as t
+where t.domain = ?
+  and t.attribute = ?
+  and t.value = ?
+  and t.scale = 96
+  and t.period = days.n
+  and t.room = ?
+group by t.domain, t.attribute, t.value, t.room
 
 -- name: delete_room_total
 delete from room_totals
 where domain = ?
+  and attribute = ?
+  and value = ?
   and scale = ?
   and period = ?
   and room = ?
 
 -- name: insert_domain_quarter
 insert into domain_quarters (
-  domain, quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants
+  domain, attribute, value, quarter, meetings, participant_ms, peak_participants, peak_offset_ms,
+  initial_participants
 )
-values (?, ?, ?, ?, ?, ?, ?)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: delete_domain_quarter
 delete from domain_quarters
 where domain = ?
+  and attribute = ?
+  and value = ?
   and quarter = ?
 
 -- name: insert_domain_steps
-insert into domain_steps (domain, quarter, steps)
-values (?, ?, ?)
+insert into domain_steps (domain, attribute, value, quarter, steps)
+values (?, ?, ?, ?, ?)
 
 -- name: delete_domain_steps
 delete from domain_steps
 where domain = ?
+  and attribute = ?
+  and value = ?
   and quarter = ?
+
+-- name: delete_value_total
+delete from value_totals
+where domain = ?
+  and attribute = ?
+  and scale = ?
+  and period = ?
+  and value = ?
+
+-- name: insert_value_total
+insert into value_totals (
+  domain, attribute, scale, period, value, meetings, participant_ms, peak_participants, peak_ms
+)
+select
+  q.domain, q.attribute, cast(? as integer), cast(? as bigint), q.value, sum(q.meetings),
+  sum(q.participant_ms), max(q.peak_participants), (
+    select k.quarter * 900000 + k.peak_offset_ms
+    from domain_quarters as k
+    where k.domain = q.domain
+      and k.attribute = q.attribute
+      and k.value = q.value
+      and k.quarter >= ?
+      and k.quarter < ?
+    order by k.peak_participants desc, k.quarter
+    limit 1
+  )
+from domain_quarters as q
+where q.domain = ?
+  and q.attribute = ?
+  and q.value = ?
+  and q.quarter >= ?
+  and q.quarter < ?
+group by q.domain, q.attribute, q.value

@@ -7,30 +7,47 @@ nothing. Changes in the meantime add new ranges. A step reads before its commit,
 Responsible for the usage tables. Must not know the engine.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from headcount.intervals import Interval, union
+from headcount.kernel.events import Ms
 from headcount.store.database import Connection, Database, consistent_read
+from headcount.store.usage.entries import ended_meetings
 from headcount.store.usage.quarters import (
     QUARTER_MS,
     SCALES,
     ByNumber,
     Quarter,
-    decode_steps,
     encode_steps,
     merged,
     quarters_in,
 )
-from headcount.store.usage.queries import compute_quarters, steps_of, stored_quarters
+from headcount.store.usage.queries import domain_quarters, stored_quarters, usage_attributes
+from headcount.store.usage.series import (
+    EVERYBODY,
+    RoomQuarter,
+    Series,
+    encode_parts,
+    long_texts,
+    quarters_of_entries,
+)
 
 _STEP_LIMIT: Final = 500
 _LONGEST: Final = 32 * 96
 """Quarters of a room in one step: years of one meeting are processed a month at a time."""
+_MONTH, _DAY, _ = SCALES
+_TABLES: Final = (
+    "pending_rollups", "room_quarters", "domain_quarters", "domain_steps", "room_totals", "value_totals", "long_values",
+)  # fmt: skip
 
-RoomQuarter = tuple[str, str, int]
+PlacedQuarter = tuple[str, str, int]
 """Domain, room, quarter."""
+DomainQuarter = tuple[str, Series, int]
+"""Domain, series, quarter."""
+RoomDay = tuple[str, Series, int, str]
+"""Domain, series, day, room."""
 
 
 class ConflictError(Exception):
@@ -39,13 +56,19 @@ class ConflictError(Exception):
 
 @dataclass(slots=True)
 class _Work:
-    """The result of a step: ranges that are done or shortened, and quarters before and after."""
+    """The result of a step: ranges that are done or shortened, and what differs before and after.
 
+    `days` are new totals of rooms, None where there is no usage any more. `domains` are new quarters of series.
+    """
+
+    attributes: tuple[str, ...]
     done: list[tuple[int, int]] = field(default_factory=list)
     shortened: list[tuple[int, int, int]] = field(default_factory=list)
-    before: dict[RoomQuarter, Quarter] = field(default_factory=dict)
-    after: dict[RoomQuarter, Quarter] = field(default_factory=dict)
-    domains: dict[tuple[str, int], Quarter] = field(default_factory=dict)
+    before: dict[PlacedQuarter, RoomQuarter] = field(default_factory=dict)
+    after: dict[PlacedQuarter, RoomQuarter] = field(default_factory=dict)
+    days: dict[RoomDay, tuple[int, Ms, int] | None] = field(default_factory=dict)
+    domains: dict[DomainQuarter, Quarter | None] = field(default_factory=dict)
+    long_values: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class UsageRollup:
@@ -76,20 +99,32 @@ class UsageRollup:
     def reset(self) -> None:
         """Delete all usage and request a rollup of everything."""
         with self._database.writing() as connection:
-            # Built here, because a table cannot be a value.
-            for table in (
-                "pending_rollups",
-                "room_quarters",
-                "domain_quarters",
-                "domain_steps",
-                "room_totals",
-            ):
-                connection.run_text(f"delete from {table}")  # noqa: S608 - our own
-            connection.run("insert_all_pending_rollups")
+            _reset(connection)
+
+    def attributes(self) -> tuple[str, ...]:
+        """Return the attributes of which the usage of each value is stored."""
+        with self._database.reading() as connection:
+            return usage_attributes(connection)
+
+    def set_attributes(self, attributes: Sequence[str]) -> bool:
+        """Store the usage of each value of these attributes. Return whether that requires a rollup of everything."""
+        if self.attributes() == tuple(attributes):
+            return False
+        with self._database.writing() as connection:
+            connection.run("update_usage_attributes", attributes=",".join(attributes))
+            _reset(connection)
+        return True
+
+
+def _reset(connection: Connection) -> None:
+    for table in _TABLES:
+        # Built here, because a table cannot be a value.
+        connection.run_text(f"delete from {table}")  # noqa: S608 - our own
+    connection.run("insert_all_pending_rollups")
 
 
 def _compute(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> _Work:
-    work = _Work()
+    work = _Work(usage_attributes(connection))
     ranges: dict[tuple[str, str], list[Interval]] = {}
     for number, domain, room, start, end in rows:
         first, until = quarters_in(start, end)
@@ -100,46 +135,97 @@ def _compute(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> _Work:
             work.done.append((number, start))
         ranges.setdefault((domain, room), []).append((first, until))
     for (domain, room), of_room in ranges.items():
-        for first, until in union(of_room):
-            before = stored_quarters(connection, domain, room, first, until)
-            after = compute_quarters(connection, domain, room, first, until)
-            _add_differences(work, domain, room, before, after)
-    _update_domains(connection, work)
+        _compute_room(connection, work, domain, room, union(of_room))
+    for domain in {domain for domain, _ in ranges}:
+        _update_domain(connection, work, domain)
     return work
 
 
-def _add_differences(work: _Work, domain: str, room: str, before: ByNumber, after: ByNumber) -> None:
-    for number in before.keys() | after.keys():
-        old, new = before.get(number), after.get(number)
-        if old != new:
-            key = (domain, room, number)
-            if old is not None:
-                work.before[key] = old
+def _compute_room(
+    connection: Connection, work: _Work, domain: str, room: str, ranges: Sequence[Interval]
+) -> None:
+    """Compute the quarters of a room in these ranges, and the totals of the days that change."""
+    state: dict[int, RoomQuarter] = {}
+    for first, until in union((a // _DAY * _DAY, -(-b // _DAY) * _DAY) for a, b in ranges):
+        state |= stored_quarters(connection, domain, room, first, until)
+    changed: dict[int, set[Series]] = {}
+    for first, until in ranges:
+        starts, entries = ended_meetings(connection, domain, room, first, until)
+        after = quarters_of_entries(starts, entries, first, until, work.attributes)
+        for number in {n for n in state if first <= n < until} | after.keys():
+            old, new = state.pop(number, None), after.get(number)
             if new is not None:
-                work.after[key] = new
+                state[number] = new
+            if old == new:
+                continue
+            touched = changed.setdefault(number // _DAY, {EVERYBODY})
+            for quarter, found in ((old, work.before), (new, work.after)):
+                if quarter is not None:
+                    found[domain, room, number] = quarter
+                    touched.update(one for one in quarter.parts if one.value)
+        for name, text in long_texts(entries, work.attributes).items():
+            work.long_values[domain, name] = text
+    for day, some in changed.items():
+        quarters = [state[n] for n in range(day * _DAY, (day + 1) * _DAY) if n in state]
+        for series in some:
+            work.days[domain, series, day, room] = _total([one.of(series) for one in quarters])
 
 
-def _update_domains(connection: Connection, work: _Work) -> None:
-    """Compute the quarters of domains from the differences of their rooms."""
-    touched: dict[str, dict[int, tuple[list[Quarter], list[Quarter]]]] = {}
+def _total(quarters: Iterable[Quarter]) -> tuple[int, Ms, int] | None:
+    """Return meetings, time and peak participants of quarters, or None without usage."""
+    used = [one for one in quarters if one != Quarter()]
+    if not used:
+        return None
+    return (
+        sum(one.meetings for one in used),
+        sum(one.participant_ms for one in used),
+        max(one.peak[0] for one in used),
+    )
+
+
+def _update_domain(connection: Connection, work: _Work, domain: str) -> None:
+    """Compute the quarters of each series of a domain from the differences of its rooms."""
+    numbers: dict[int, tuple[list[RoomQuarter], list[RoomQuarter]]] = {}
     for place, parts in enumerate((work.after, work.before)):
-        for (domain, _, number), quarter in parts.items():
-            touched.setdefault(domain, {}).setdefault(number, ([], []))[place].append(quarter)
-    for domain, numbers in touched.items():
-        known = _domain_quarters(connection, domain, set(numbers))
-        for number, (plus, minus) in numbers.items():
-            work.domains[domain, number] = merged([known.get(number, Quarter()), *plus], minus)
+        for (owner, _, number), quarter in parts.items():
+            if owner == domain:
+                numbers.setdefault(number, ([], []))[place].append(quarter)
+    if not numbers:
+        return
+    known = domain_quarters(connection, domain, EVERYBODY, set(numbers))
+    everybody = {number: _apply(known.get(number), EVERYBODY, changes) for number, changes in numbers.items()}
+    _put_series(work, domain, EVERYBODY, everybody)
+    for attribute in work.attributes:
+        without = Series(attribute)
+        stored = domain_quarters(connection, domain, without, set(numbers))
+        for number, changes in numbers.items():
+            differs = any(without in one.parts for some in changes for one in some)
+            if differs or number in stored:
+                lacking = _apply(stored.get(number, known.get(number)), without, changes)
+                work.domains[domain, without, number] = None if lacking == everybody[number] else lacking
+    touched: dict[Series, dict[int, tuple[list[RoomQuarter], list[RoomQuarter]]]] = {}
+    for number, changes in numbers.items():
+        for series in {series for some in changes for one in some for series in one.parts if series.value}:
+            touched.setdefault(series, {})[number] = changes
+    for series, of_series in touched.items():
+        stored = domain_quarters(connection, domain, series, set(of_series))
+        after = {n: _apply(stored.get(n), series, changes) for n, changes in of_series.items()}
+        _put_series(work, domain, series, after)
 
 
-def _domain_quarters(connection: Connection, domain: str, numbers: set[int]) -> ByNumber:
-    """Return the stored quarters of a domain."""
-    steps = dict(steps_of(connection, domain, numbers))
-    within = {"domain": domain, "first": min(numbers), "until": max(numbers) + 1}
-    return {
-        number: Quarter(meetings, time, before, decode_steps(steps.get(number, "[]")))
-        for number, meetings, time, _, _, before in connection.rows("select_domain_quarters", **within)
-        if number in numbers
-    }
+def _apply(
+    known: Quarter | None, series: Series, changes: tuple[Iterable[RoomQuarter], Iterable[RoomQuarter]]
+) -> Quarter:
+    """Return a quarter of a series after the changes of rooms."""
+    after, before = changes
+    return merged(
+        [known or Quarter(), *(one.of(series) for one in after)], [one.of(series) for one in before]
+    )
+
+
+def _put_series(work: _Work, domain: str, series: Series, quarters: ByNumber) -> None:
+    for number, quarter in quarters.items():
+        work.domains[domain, series, number] = None if quarter == Quarter() else quarter
 
 
 def _write(connection: Connection, work: _Work) -> None:
@@ -155,49 +241,80 @@ def _write(connection: Connection, work: _Work) -> None:
                 domain,
                 number,
                 room,
-                one.meetings,
-                one.participant_ms,
-                *one.peak,
-                one.initial,
-                encode_steps(one.steps),
+                *_numbers(one.total),
+                encode_steps(one.total.steps),
+                encode_parts(one.parts),
             )
             for (domain, room, number), one in work.after.items()
         ],
     )
-    _write_domains(connection, work.domains)
-    _write_totals(connection, [*work.before, *work.after])
+    _put(connection, "upsert_long_value", [(*key, text) for key, text in work.long_values.items()])
+    _write_room_totals(connection, work)
+    _write_domains(connection, work)
+    _write_value_totals(connection, work.domains)
 
 
-def _write_domains(connection: Connection, domains: dict[tuple[str, int], Quarter]) -> None:
-    filled = {key: one for key, one in domains.items() if one != Quarter()}
-    _put(connection, "delete_domain_quarter", list(domains))
-    _put(connection, "delete_domain_steps", list(domains))
+def _numbers(quarter: Quarter) -> tuple[int, ...]:
+    return quarter.meetings, quarter.participant_ms, *quarter.peak, quarter.initial
+
+
+def _write_domains(connection: Connection, work: _Work) -> None:
+    keys = [(domain, *series, number) for domain, series, number in work.domains]
+    filled = [
+        ((domain, *series, number), one)
+        for (domain, series, number), one in work.domains.items()
+        if one is not None
+    ]
+    _put(connection, "delete_domain_quarter", keys)
+    _put(connection, "delete_domain_steps", keys)
+    _put(connection, "insert_domain_quarter", [(*key, *_numbers(one)) for key, one in filled])
+    _put(connection, "insert_domain_steps", [(*key, encode_steps(one.steps)) for key, one in filled])
+
+
+def _write_room_totals(connection: Connection, work: _Work) -> None:
+    """Write the totals of rooms for the days that changed, and for the long periods from their days."""
+    days = [(domain, *series, _DAY, day, room) for domain, series, day, room in work.days]
+    _put(connection, "delete_room_total", days)
+    totals = zip(days, work.days.values(), strict=True)
+    _put(connection, "insert_room_total", [(*key, *total) for key, total in totals if total is not None])
+    length = _MONTH // _DAY
+    months = sorted({(domain, series, day // length, room) for domain, series, day, room in work.days})
     _put(
         connection,
-        "insert_domain_quarter",
-        [(*key, one.meetings, one.participant_ms, *one.peak, one.initial) for key, one in filled.items()],
+        "delete_room_total",
+        [(domain, *series, _MONTH, month, room) for domain, series, month, room in months],
     )
-    _put(connection, "insert_domain_steps", [(*key, encode_steps(one.steps)) for key, one in filled.items()])
-
-
-def _write_totals(connection: Connection, changed: Iterable[RoomQuarter]) -> None:
-    """Write the totals of the periods that changed, from the quarters in them."""
-    changed = list(changed)
-    periods = {
-        (domain, scale, number // scale, room)
-        for scale in SCALES
-        if scale > 1
-        for domain, room, number in changed
-    }
-    _put(connection, "delete_room_total", sorted(periods))
     _put(
         connection,
-        "insert_room_total",
+        "add_up_room_totals",
         [
-            (domain, scale, period, room, domain, room, period * scale, (period + 1) * scale)
-            for domain, scale, period, room in sorted(periods)
+            (month * length, (month + 1) * length, _MONTH, month, domain, *series, room)
+            for domain, series, month, room in months
         ],
     )
+
+
+def _write_value_totals(connection: Connection, changed: Iterable[DomainQuarter]) -> None:
+    """Write the totals of values for the periods that changed, from the quarters in them."""
+    periods = sorted(
+        {
+            (domain, series, scale, number // scale)
+            for domain, series, number in changed
+            if series.value
+            for scale in (_MONTH, _DAY)
+        }
+    )
+    keys = [
+        (domain, series.attribute, scale, period, series.value) for domain, series, scale, period in periods
+    ]
+    _put(connection, "delete_value_total", keys)
+    _put(connection, "insert_value_total", list(_value_totals(periods)))
+
+
+def _value_totals(periods: Iterable[tuple[str, Series, int, int]]) -> Iterator[tuple[Any, ...]]:
+    for domain, series, scale, period in periods:
+        within = period * scale, (period + 1) * scale
+        yield scale, period, *within, domain, *series, *within
 
 
 def _finish(connection: Connection, name: str, rows: Sequence[tuple[int, ...]]) -> None:

@@ -184,6 +184,7 @@ create table excluded_participants (
 
 -- Usage of ended meetings in quarters of an hour (UTC). `initial_participants` were present when the quarter began;
 -- `steps` are the joins and leaves in it, as JSON; `peak_offset_ms` is when the peak was first reached.
+-- `parts` are the same numbers of those with each value of an attribute, as JSON; null if nobody has one.
 create table room_quarters (
   domain {text} not null,
   quarter bigint not null,
@@ -194,42 +195,85 @@ create table room_quarters (
   peak_offset_ms integer not null,
   initial_participants integer not null,
   steps {text} not null,
+  parts {text},
   primary key (domain, room, quarter)
 ) {clustered};
 
 create index room_quarters_by_quarter
 on room_quarters (domain, quarter, room, meetings, participant_ms, peak_participants);
 
+-- In the next four tables, `attribute` and `value` name a series: both are empty for everybody. An empty value stands for
+-- those without the attribute; their quarters are stored where they differ from those of everybody.
 create table domain_quarters (
   domain {text} not null,
+  attribute {text} not null,
+  value {text} not null,
   quarter bigint not null,
   meetings bigint not null,
   participant_ms bigint not null,
   peak_participants integer not null,
   peak_offset_ms integer not null,
   initial_participants integer not null,
-  primary key (domain, quarter)
+  primary key (domain, attribute, value, quarter)
 ) {clustered};
+
+-- Serves the usage of all values of an attribute.
+create index domain_quarters_by_quarter
+on domain_quarters (domain, attribute, quarter, value, meetings, participant_ms, peak_participants, peak_offset_ms);
 
 -- Apart from domain_quarters, because the steps of all rooms are long and seldom read.
 create table domain_steps (
   domain {text} not null,
+  attribute {text} not null,
+  value {text} not null,
   quarter bigint not null,
   steps {text} not null,
-  primary key (domain, quarter)
+  primary key (domain, attribute, value, quarter)
 ) {clustered};
 
 -- Totals of each room for periods of `scale` quarters: a day, and thirty days.
 create table room_totals (
   domain {text} not null,
+  attribute {text} not null,
+  value {text} not null,
   scale integer not null,
   period bigint not null,
   room {text} not null,
   meetings bigint not null,
   participant_ms bigint not null,
   peak_participants integer not null,
-  primary key (domain, scale, period, room)
+  primary key (domain, attribute, value, scale, period, room)
 ) {clustered};
+
+-- Totals of each value of an attribute, in all rooms, for the same periods. `peak_ms` is when the peak was first reached.
+create table value_totals (
+  domain {text} not null,
+  attribute {text} not null,
+  scale integer not null,
+  period bigint not null,
+  value {text} not null,
+  meetings bigint not null,
+  participant_ms bigint not null,
+  peak_participants integer not null,
+  peak_ms bigint not null,
+  primary key (domain, attribute, scale, period, value)
+) {clustered};
+
+-- The values that are too long for an index. A digest stands for each in the tables above.
+create table long_values (
+  domain {text} not null,
+  digest {text} not null,
+  value {text} not null,
+  primary key (domain, digest)
+) {clustered};
+
+-- The attributes of which the usage of each value is stored, separated by commas.
+create table usage_attributes (
+  singleton smallint primary key check (singleton = 1),
+  attributes {text} not null
+);
+
+insert into usage_attributes (singleton, attributes) values (1, 'customer,role,kind');
 
 -- Time ranges of rooms with changes that the usage tables do not include yet.
 create table pending_rollups (
