@@ -8,7 +8,8 @@ from live.webhook_proxy import WebhookProxy
 
 @pytest.fixture(scope="module")
 def headcount(tmp_path_factory):
-    service = Service(tmp_path_factory.mktemp("service"), "livekit", "--secret", f"{KEY}:{SECRET}")
+    flags = ("--secret", f"{KEY}:{SECRET}", "--attribute", "plan=/room/metadata/plan")
+    service = Service(tmp_path_factory.mktemp("service"), "livekit", *flags)
     yield service
     service.stop()
 

@@ -72,6 +72,12 @@ class Service:
         found = self.get_json("/meetings", room=room, order="asc")["data"]
         return [self._meeting(room, one) for one in found]
 
+    def attributes(self, room):
+        """Return the attributes of the participants of the only meeting of a room, by their user."""
+        self.meetings(room)
+        (meeting,) = self.get_json("/meetings", room=room, include="attributes")["data"]
+        return {one["user_id"]: one["attributes"] for one in meeting["participants"]}
+
     def wait_until_processed(self):
         """Wait until the engine has processed all accepted events: until a later event without effect is processed."""
         nobody = {"room": "nobody's", "kind": "leave", "participant_id": "nobody"}

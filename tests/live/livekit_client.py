@@ -1,6 +1,7 @@
 """Client of LiveKit as a process of its own, which can be stopped or killed.
 
-As a program (`livekit_client.py URL TOKEN`) it joins, reports that in a line of JSON, and leaves when its input ends.
+As a program (`livekit_client.py URL TOKEN`) it joins, reports that in a line of JSON, and leaves when its input ends. Each line
+of its input is a JSON object of attributes to set.
 """
 
 import asyncio
@@ -80,6 +81,12 @@ class Participant(Client):
         token = livekit.token(room, identity, name, **more)
         super().__init__(__file__, livekit.url.replace("http", "ws"), token)
 
+    def set_attributes(self, **attributes):
+        """Set attributes while in the room, and wait until the server has them."""
+        self.process.stdin.write(json.dumps(attributes) + "\n")
+        self.process.stdin.flush()
+        self.wait_for("attributes")
+
 
 async def stay(url, token):
     from livekit import rtc
@@ -90,7 +97,9 @@ async def stay(url, token):
     requested_at = time.time()
     await room.connect(url, token)
     report("joined", requested_at=requested_at, sid=room.local_participant.sid)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    while line := await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+        await room.local_participant.set_attributes(json.loads(line))
+        report("attributes")
     at = time.time()
     await room.disconnect()
     report("left", at=at)

@@ -86,9 +86,10 @@ class LiveKit:
     def wait_until_stopped(self):
         self.process.wait(PATIENCE_S)
 
-    def token(self, room, identity, name="", kind="standard", **grants):
+    def token(self, room, identity, name="", kind="standard", attributes=(), metadata="", **grants):
         """Return a token that admits a participant."""
         token = AccessToken(KEY, SECRET).with_identity(identity).with_name(name).with_kind(kind)
+        token = token.with_attributes(dict(attributes)).with_metadata(metadata)
         granted = VideoGrants(room_join=True, room=room, **grants)
         return token.with_grants(granted).with_ttl(timedelta(hours=1)).to_jwt()
 

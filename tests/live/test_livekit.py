@@ -193,6 +193,28 @@ def test_only_people_callers_and_agents_count(proxy, headcount, join):
     assert meeting.peak_participants == 3
 
 
+def test_attributes_of_participants_show_on_the_meeting(livekit, proxy, headcount, join):
+    token = {
+        "attributes": {"role": "host", "customer": "north-clinic"},
+        "metadata": '{"role": "nurse", "seat": 7}',
+    }
+    ann = join("clinic", "ann", can_update_own_metadata=True, **token)
+    proxy.wait_for("participant_joined", "clinic", identity="ann")
+    livekit.call_api("UpdateRoomMetadata", room="clinic", metadata='{"plan": "pro"}')
+    bob = join("clinic", "bob", attributes={"role": "guest"})
+    agent = join("clinic", "agent-1", kind="agent")
+    ann.set_attributes(role="viewer", rating="5")
+    sleep_until(after=agent.joined_at)
+    at_join = {"role": "host", "customer": "north-clinic", "seat": 7}
+    others = {"bob": {"role": "guest", "plan": "pro"}, "agent-1": {"kind": "bot", "plan": "pro"}}
+    assert headcount.attributes("clinic") == {"ann": at_join} | others
+    for participant in (ann, bob):
+        participant.leave_room()
+        proxy.wait_for("participant_left", "clinic", identity=participant.identity)
+    # The leave has what was set later; the first known value of a key counts.
+    assert headcount.attributes("clinic") == {"ann": at_join | {"rating": "5", "plan": "pro"}} | others
+
+
 def refused(proxy, headcount):
     proxy.refusing.set()
     yield

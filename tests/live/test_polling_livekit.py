@@ -19,7 +19,8 @@ LONG_ENOUGH_S = 11.2
 @pytest.fixture(scope="module")
 def headcount(tmp_path_factory):
     """The server's address is known only after its start; so polling is enabled below."""
-    service = Service(tmp_path_factory.mktemp("service"), "livekit", "--secret", f"{KEY}:{SECRET}")
+    flags = ("--secret", f"{KEY}:{SECRET}", "--attribute", "plan=/room/metadata/plan")
+    service = Service(tmp_path_factory.mktemp("service"), "livekit", *flags)
     yield service
     service.stop()
 
@@ -93,6 +94,19 @@ def test_a_lost_join_is_found_by_polling(proxy, no_webhooks, headcount, join):
     stays = headcount.get_json("/rooms/unheard/presence", **{"from": joined})["data"]
     reported = [(stay["user_id"], stay["join_time"], stay["leave_time"], stay["left_by"]) for stay in stays]
     assert reported == [("ann", joined, int(event["createdAt"]), "reported")]
+
+
+def test_polling_finds_the_attributes_of_a_lost_join(livekit, no_webhooks, headcount, join):
+    livekit.call_api("CreateRoom", room="forms", name="forms", metadata='{"plan": "pro"}')
+    ann = join("forms", "ann", attributes={"role": "host"}, metadata='{"customer": "acme"}')
+    caller = join("forms", "sip_+4930", kind="sip")
+    wait_until(lambda: len(present_users(headcount, "forms")) == 2, LONG_ENOUGH_S + TWO_POLLS_S)
+    sleep_until(after=caller.joined_at)
+    assert headcount.attributes("forms") == {
+        "ann": {"role": "host", "customer": "acme", "plan": "pro"},
+        "sip_+4930": {"kind": "phone", "plan": "pro"},
+    }
+    ann.leave_room()
 
 
 def test_a_lost_leave_is_found_by_polling(proxy, headcount, join):
