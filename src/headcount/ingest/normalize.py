@@ -203,6 +203,13 @@ def with_kind(attributes: Attributes | None, role: Role, mapped: Collection[str]
     return canonical({**kind, **known} if "kind" in mapped else {**known, **kind})
 
 
+def state_kind(event: Event, role: Role, mapped: Collection[str] = ()) -> Event:
+    """Return a participant's event with the attribute `kind` that their role states: see `with_kind`."""
+    if role not in _KINDS or event.kind is Kind.END:
+        return event
+    return replace(event, attributes=with_kind(event.attributes, role, mapped))
+
+
 def normalize(
     events: Iterable[ParsedEvent],
     policy: SourcePolicy,
@@ -221,11 +228,10 @@ def normalize(
     for event, role, server_wide, _ in events:
         assert not server_wide, "call resolve first"
         renamed = replace(event, room=policy.room_prefix + event.room) if policy.room_prefix else event
-        if role in _KINDS and event.kind is not Kind.END:
-            renamed = replace(renamed, attributes=with_kind(event.attributes, role, policy.mapped))
+        stated = state_kind(renamed, role, policy.mapped)
         try:
-            require_time(renamed, now)
-            accepted = limit_names(renamed, limits, policy.mapped)
+            require_time(stated, now)
+            accepted = limit_names(stated, limits, policy.mapped)
         except BadInput as error:
             on_error(error)
             continue

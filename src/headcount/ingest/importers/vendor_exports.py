@@ -22,7 +22,7 @@ from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput
 from headcount.ingest.importers.outcome import closing_leaves, outcome, still_open
 from headcount.ingest.importers.result import Imported
-from headcount.ingest.normalize import connect
+from headcount.ingest.normalize import connect, state_kind
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import AHEAD_MS, Limits, limit_names, require_domain
@@ -83,7 +83,8 @@ def parse_files(
     for (event, role, *_), (place, end, provenance) in zip(connect(found), places, strict=True):
         parsed.last[event.room] = max(end, parsed.last.get(event.room, end))
         if role in counted_roles:
-            parsed.events.append(_within_limits(event, now, place, limits))
+            known = state_kind(event, role)
+            parsed.events.append(_within_limits(known, now, place, limits))
             parsed.provenance.append(provenance)
         else:
             parsed.excluded[role] += 1
