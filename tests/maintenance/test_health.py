@@ -11,6 +11,7 @@ from headcount.dashboard.texts import Texts
 from headcount.engine.engine import EngineStats
 from headcount.kernel.events import Event, Kind
 from headcount.maintenance import doctor
+from headcount.maintenance.completeness import read_completeness
 from headcount.maintenance.health import (
     EndpointState,
     Finding,
@@ -331,6 +332,7 @@ def view_of(unhealthy, status):
         unsaved_counters=list,
         recent_events=dict,
         process_status=lambda: status,
+        completeness=lambda domain: read_completeness(unhealthy.store, domain, unhealthy.now, 0, 15_000),
     )
     return SimpleNamespace(
         context=context, domain=DOMAIN, now=unhealthy.now, visitor=SimpleNamespace(is_admin=True)

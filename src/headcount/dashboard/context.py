@@ -11,6 +11,7 @@ from headcount.ingest.dead_letters import RetryResult
 from headcount.ingest.source_stats import RecentEvents
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
+from headcount.maintenance.completeness import ReadCompleteness
 from headcount.maintenance.health import ProcessStatus
 from headcount.outbound.broadcast import Broadcaster
 from headcount.outbound.webhooks.endpoints import EndpointManager
@@ -26,7 +27,8 @@ class PageContext:
     `new_secret` generates secrets. `timezone` is the name of the default time zone. `public_url` is the address by which
     others reach the service, '' if it is not set. The paths of the API begin with `api_prefix`.
     `process_status` and `retry_dead_letters` (for one domain) read the store: call them in a thread.
-    `unsaved_counters` are the counters of sources that are not in the store yet. `recent_events` are by token.
+    `completeness` reads until when answers about a domain are complete: call it in a thread, too. `cursor` makes a position of
+    the log opaque, for a domain. `unsaved_counters` are the counters of sources that are not in the store yet. `recent_events` are by token.
     """
 
     store: Store
@@ -45,3 +47,5 @@ class PageContext:
     recent_events: Callable[[], Mapping[str, RecentEvents]]
     retry_dead_letters: Callable[[str], RetryResult]
     command_hints: CommandHints
+    completeness: ReadCompleteness
+    cursor: Callable[[str, int], str]

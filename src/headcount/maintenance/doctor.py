@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
+from headcount.maintenance.completeness import read_completeness
 from headcount.maintenance.health import (
     EndpointState,
     Finding,
@@ -29,6 +30,7 @@ from headcount.settings import Settings
 from headcount.sources.registry import POLL_ONLY_SOURCES
 from headcount.store.open import Store, open_store
 from headcount.store.sqlite import SqliteDatabase, companions
+from headcount.timestamps import format_timestamp
 from headcount.units import format_duration
 
 _MIN_FREE_BYTES: Final = 1_000_000_000
@@ -76,6 +78,7 @@ def _store_lines(store: Store, settings: Settings, now: Ms) -> Iterator[Line]:
     yield from _rooms(state)
     yield from _stays(state, now)
     yield from _sources(state, now)
+    yield from _completeness(store, settings, now)
     yield from _webhooks(store, state)
     keys = [key for key in store.keys.all() if key.revoked is None]
     yield Line(
@@ -182,6 +185,22 @@ def _sources(state: StoreState, now: Ms) -> Iterator[Line]:
             yield Line("sources", False, f"{name}: {text}", finding)
         if not findings:
             yield Line("sources", True, f"{name}: {_source_summary(source, now)}")
+
+
+def _completeness(store: Store, settings: Settings, now: Ms) -> Iterator[Line]:
+    """Until when each domain with senders is complete, without what a running server has not saved yet."""
+    cursor, _ = store.projections.cursor()
+    grace = settings.rules().late_grace_ms
+    domains = {row.domain for row in store.sources.all()} | {key.domain for key in store.keys.all()}
+    for domain in sorted(domains):
+        found = read_completeness(store, domain, now, cursor, grace)
+        if found.senders:
+            held = found.held_back_by
+            reason = "" if held is None else f"; waiting for {held.vendor or 'the API key'} '{held.name}'"
+            text = (
+                f"events of the domain '{domain}' are complete until {format_timestamp(found.until)}{reason}"
+            )
+            yield Line("completeness", True, text)
 
 
 _SOURCE_TEXTS: Final = {

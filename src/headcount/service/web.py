@@ -59,7 +59,7 @@ class Web:
             store, core.rules, self.broadcaster, clock.now, new_secret, settings["timezone"],
             settings["public_url"], settings["api_prefix"], version("headcount"), settings, manager,
             status.process_status, core.source_stats.unwritten, status.recent_events, status.retry_dead_letters,
-            CommandHints(settings),
+            CommandHints(settings), status.completeness, self._cursors.encode,
         )  # fmt: skip
         self.sessions = Sessions(self._pages)
 

@@ -17,6 +17,8 @@ from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.dashboard.sanitize import local
 from headcount.ingest.dead_letters import RetryResult
 from headcount.ingest.source_stats import RecentEvents
+from headcount.kernel.events import Ms
+from headcount.maintenance.completeness import Completeness
 from headcount.maintenance.health import (
     EndpointState,
     Finding,
@@ -28,6 +30,7 @@ from headcount.maintenance.health import (
     check_store,
     read_state,
 )
+from headcount.store.provenance import SenderKind
 from headcount.store.sources import DeadLetterSummary
 from headcount.timestamps import format_datetime
 
@@ -46,11 +49,15 @@ _ACTIONS: Final = {
 
 
 class SourceRow(NamedTuple):
-    """A source in the table. `recent` is None if it has sent nothing to this process."""
+    """A source in the table. `recent` is None if it has sent nothing to this process.
+
+    `complete_until` is None if the source was created a moment ago.
+    """
 
     state: SourceState
     recent: RecentEvents | None
     unread: Sequence[DeadLetterSummary]
+    complete_until: Ms | None
 
 
 class Notice(NamedTuple):
@@ -72,6 +79,7 @@ class Health(NamedTuple):
     sources: Sequence[SourceRow]
     endpoints: Sequence[EndpointState]
     notices: Sequence[Notice]
+    completeness: Completeness
 
 
 async def page(view: View) -> Response:
@@ -88,6 +96,7 @@ async def as_json(view: View) -> Response:
             "name": source.state.row.name,
             "last_request": _iso(source.state.last_request, view),
             "dead_letters": source.state.dead_letters,
+            "complete_until": _iso(source.complete_until, view),
             "counters": {
                 name: counter.total for name, counter in source.state.counters.items() if counter.total
             },
@@ -102,9 +111,12 @@ async def as_json(view: View) -> Response:
         }
         for notice in health.notices
     ]
-    return page_json.json_response(
-        {"engine": _engine_json(health.process), "sources": sources, "problems": problems}, view.zone
-    )
+    completeness = {
+        "complete_until": _iso(health.completeness.until, view),
+        "held_back_by": health.completeness.held_back_by and health.completeness.held_back_by.name,
+    }
+    content = {"engine": _engine_json(health.process), "completeness": completeness, "sources": sources}
+    return page_json.json_response({**content, "problems": problems}, view.zone)
 
 
 async def engine(view: View) -> Response:
@@ -125,11 +137,13 @@ async def load(view: View) -> Health:
     process = await asyncio.to_thread(context.process_status)
     findings = [*check_process(process, context.settings["ready_max_lag_s"]), *check_store(state, view.now)]
     findings.sort(key=lambda finding: not finding.is_error)
+    completeness = await asyncio.to_thread(context.completeness, view.domain)
     return Health(
         process,
-        await asyncio.to_thread(_source_rows, view, state, recent),
+        await asyncio.to_thread(_source_rows, view, state, recent, completeness),
         state.endpoints,
         [notice_of(finding, state, is_admin=is_admin(view)) for finding in findings],
+        completeness,
     )
 
 
@@ -173,13 +187,19 @@ async def _render(view: View, retried: RetryResult | None = None) -> Response:
     return render(view, "health.html", health=health, process=health.process, retried=retried)
 
 
-def _source_rows(view: View, state: StoreState, recent: Mapping[str, RecentEvents]) -> list[SourceRow]:
+def _source_rows(
+    view: View, state: StoreState, recent: Mapping[str, RecentEvents], completeness: Completeness
+) -> list[SourceRow]:
     sources = view.context.store.sources
+    until = {
+        one.sender.name: one.until for one in completeness.senders if one.sender.kind is SenderKind.SOURCE
+    }
     return [
         SourceRow(
             source,
             recent.get(source.row.token),
             sources.latest_dead_letters(source.row.token, _MAX_DEAD_LETTERS) if source.dead_letters else (),
+            until.get(source.row.name),
         )
         for source in state.sources
     ]

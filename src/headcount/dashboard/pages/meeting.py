@@ -87,6 +87,7 @@ async def page(view: View) -> Response:
         later=later, participants_at=shown, picker=time_picker(view, meeting, shown.at if shown else None),
         replaced_id=view.query.get("was", ""), explanation=explanation, messages=messages, attempts=attempts,
         is_large=is_large, max_events=_MAX_EVENTS_SHOWN, max_explained_events=MAX_EVENTS, page_size=PEOPLE_PER_PAGE,
+        senders=await asyncio.to_thread(view.context.store.sources.senders, view.domain) if explanation else None,
         names=_names_in(entry.event for entry in explanation.events) if explanation else {},
         **(_timeline_values(view, loaded, explanation) if has_timeline else {"timeline": None}),
     )  # fmt: skip
