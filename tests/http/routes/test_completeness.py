@@ -76,3 +76,15 @@ def test_completeness_lists_sources_and_keys_without_secrets(world):
     answer = world.ask("/health/completeness").text
     assert "a-secret-token" not in answer
     assert text not in answer
+
+
+def test_usage_and_concurrency_state_it_in_their_heading(world):
+    world.now = 100
+    silent_since(world, 60)
+    for path in ("/usage", "/concurrency"):
+        answer = world.get(path, **{"from": "2026-01-01"})
+        assert answer["complete_until"] == "2026-01-01T00:00:45.000Z"
+        assert answer["held_back_by"]["name"] == "eu 1/ä"
+        assert (
+            world.get(path, **{"from": "2025-12-31", "group_by": "day"})["held_back_by"]["kind"] == "livekit"
+        )

@@ -16,10 +16,23 @@ from headcount.http.context import Answer, QueryContext
 from headcount.http.errors import invalid
 from headcount.http.operations import operation
 from headcount.http.params import Param, one_of
-from headcount.http.schemas import Count, DateTime, LocalTime, RoomName, Schema, UnixSeconds, doc
+from headcount.http.routes.health import complete_until
+from headcount.http.schemas import (
+    CompleteUntil,
+    Count,
+    DateTime,
+    EventSource,
+    HeldBackBy,
+    LocalTime,
+    RoomName,
+    Schema,
+    UnixSeconds,
+    doc,
+)
 from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
+from headcount.maintenance.completeness import Completeness
 from headcount.reporting.usage import Bucket, buckets_of, total_of
 from headcount.store.usage.quarters import QUARTER_MS
 from headcount.store.usage.totals import RoomUsage as RoomUsageRow
@@ -101,6 +114,8 @@ class _Heading(Schema, rename={"from_": "from"}):
     group_by: str
     from_: Start
     to: End
+    complete_until: CompleteUntil
+    held_back_by: HeldBackBy
 
 
 class Usage(_Heading):
@@ -162,12 +177,15 @@ class _Window:
     def end_quarter(self) -> int:
         return self.edges[-1] // QUARTER_MS
 
-    def heading(self, group: str) -> tuple[str, str, str, str]:
+    def heading(
+        self, group: str, completeness: Completeness
+    ) -> tuple[str, str, str, str, str, EventSource | None]:
         return (
             self.name,
             group,
             format_local(self.edges[0], self.zone),
             format_local(self.edges[-1], self.zone),
+            *complete_until(completeness),
         )
 
 
@@ -178,6 +196,7 @@ class _Window:
 def get_usage(context: QueryContext, domain: str, request: Request) -> Answer:
     """Returns started meetings, participant time and peak participants, by hour, day or month of a time zone, or by room."""
     query = request.query_params
+    completeness = context.completeness(domain)
     now, group = context.now(), GROUP_BY_USAGE.get(query)
     room = ROOM.get(query)
     window = _window(query, group, now)
@@ -186,11 +205,11 @@ def get_usage(context: QueryContext, domain: str, request: Request) -> Answer:
         rooms, quarters = context.usage.by_room(domain, room, first, end, now)
         totals = _totals(total_of(window.edges, quarters))
         by_room = [_room_usage(used) for used in rooms[:_MAX_ROOMS]]
-        return encode(UsageByRoom(*window.heading(group), totals, len(rooms), by_room)), {}
+        return encode(UsageByRoom(*window.heading(group, completeness), totals, len(rooms), by_room)), {}
     quarters = context.usage.by_quarter(domain, room, first, end, now)
     totals = _totals(total_of(window.edges, quarters))
     buckets = [_usage_bucket(total, window.zone) for total in buckets_of(window.edges, quarters)]
-    return encode(Usage(*window.heading(group), totals, len(buckets), buckets)), {}
+    return encode(Usage(*window.heading(group, completeness), totals, len(buckets), buckets)), {}
 
 
 @operation(
@@ -200,6 +219,7 @@ def get_usage(context: QueryContext, domain: str, request: Request) -> Answer:
 def get_concurrency(context: QueryContext, domain: str, request: Request) -> Answer:
     """Returns the peak number of participants, its time, and the average, by hour or day of a time zone."""
     query = request.query_params
+    completeness = context.completeness(domain)
     now, group = context.now(), GROUP_BY_CONCURRENCY.get(query)
     window = _window(query, group, now)
     room = ROOM.get(query)
@@ -209,7 +229,7 @@ def get_concurrency(context: QueryContext, domain: str, request: Request) -> Ans
     totals = ConcurrencyTotals(
         total.max_participants, _optional_time(total.max_participants_at), total.avg_participants(now)
     )
-    return encode(Concurrency(*window.heading(group), totals, len(data), data)), {}
+    return encode(Concurrency(*window.heading(group, completeness), totals, len(data), data)), {}
 
 
 OPERATIONS: Final = (get_usage, get_concurrency)
