@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from headcount.kernel.attributes import merge
 from headcount.kernel.changes import (
     Change,
     MeetingEnded,
@@ -28,6 +29,7 @@ from headcount.store.records import (
     Correction,
     MeetingRow,
     PendingStayRow,
+    RoomKey,
     StayRow,
     SupersededMeeting,
 )
@@ -152,6 +154,8 @@ class Projection:
             if name not in after:
                 self._batch.carried[self._domain, name] = (stay.join, stay.participant_id)
         self._request_rollup(*self._time_range(correction))
+        if not _only_adds(correction):
+            self._extend(self._batch.reindexed, *self._time_range(correction))
         is_late = correction.reason is not Reason.LATE_EVENT or correction.late_ms > self._late_grace
         if is_late and not imported:
             self._batch.corrections.append(self._correction_row(correction))
@@ -177,9 +181,12 @@ class Projection:
 
     def _request_rollup(self, start: Ms, end: Ms) -> None:
         """Request a usage rollup of a time range in which ended meetings have changed."""
+        self._extend(self._batch.pending_rollups, start, end)
+
+    def _extend(self, ranges: dict[RoomKey, tuple[Ms, Ms]], start: Ms, end: Ms) -> None:
         key = (self._domain, self._name)
-        first, last = self._batch.pending_rollups.get(key, (start, end))
-        self._batch.pending_rollups[key] = (min(first, start), max(last, end))
+        first, last = ranges.get(key, (start, end))
+        ranges[key] = (min(first, start), max(last, end))
 
     def _request_rollup_of_learned(self, changes: Sequence[Change]) -> None:
         """Request a rollup of the ended meetings before the current one that have stays with attributes learned now."""
@@ -217,6 +224,28 @@ class Projection:
             correction.reason.value,
             msgspec.json.encode(_before_and_after(correction)).decode(),
         )
+
+
+def _only_adds(correction: MeetingsCorrected) -> bool:
+    """Return whether no meeting has lost a stay or an attribute: all of them and their times are as before."""
+    before, after = (
+        {meeting.id: (meeting.start, meeting.end) for meeting in meetings}
+        for meetings in (correction.meetings_before, correction.meetings_after)
+    )
+    stays = {(stay.join, stay.participant_id): stay for stay in correction.stays_after}
+    return (
+        before == after
+        and not correction.carried
+        and all(
+            (known := stays.get((stay.join, stay.participant_id))) is not None
+            and (
+                stay.attributes == known.attributes
+                or merge(stay.attributes, [known.attributes]) == known.attributes
+            )
+            for stay in correction.stays_before
+            if stay.attributes is not None
+        )
+    )
 
 
 def pending_stays(room: Room) -> PendingStays:

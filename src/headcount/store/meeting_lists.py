@@ -4,24 +4,48 @@ Responsible for the statements that select filtered meetings. They are built her
 apply must be absent: otherwise neither database finds the index that serves the others. Must not know participants.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from json import dumps
 from typing import Any, Final
 
+from headcount.kernel.attributes import AttributeFilter
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection
+from headcount.store.meeting_attributes import indexed_value
 from headcount.store.records import DAY_MS, MeetingRow, SupersededMeeting
 
 _COLUMNS: Final = (
     "m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants,"
     " m.carried_join_ms, m.carried_participant_id"
 )
+_WITH_ATTRIBUTE: Final = "meeting_attributes as a cross join meetings as m"
+_IS_LEAD: Final = ("a.domain = :domain", "a.key = :lead_key", "a.value = :lead_value", "m.id = a.id")
+_HAS_ATTRIBUTE: Final = """exists (
+  select 1 from meeting_attributes as b
+  where b.domain = m.domain and b.key = :key_{n} and b.value = :value_{n}
+    and b.start_s = m.start_ms / 1000 and b.id = m.id
+)"""
+_HAS_STAY: Final = """(exists (
+  select 1 from stays as s
+  where s.domain = m.domain and s.room = m.room
+    and s.join_ms >= m.start_ms and s.join_ms < coalesce(m.end_ms, :never) and {conditions}
+) or exists (
+  select 1 from stays as s
+  where s.domain = m.domain and s.room = m.room
+    and s.join_ms = m.carried_join_ms and s.participant_id = m.carried_participant_id and {conditions}
+))"""
+"""A stay of the meeting that fulfills several conditions. The index has each of them alone."""
+_FEW: Final = 2_000
+"""With at most so many meetings of a value, these are looked up rather than those of a room."""
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 _OF_A_USER: Final = """(
   select distinct n.id
   from (
-    select domain, room, join_ms, participant_id from stays
-    where domain = :domain and user_id = :user_id and join_ms >= 0
+    select s.domain, s.room, s.join_ms, s.participant_id from stays as s
+    where s.domain = :domain and s.user_id = :user_id and s.join_ms >= 0{conditions}
   ) as mine
   cross join stays as s
   cross join meetings as n
@@ -46,7 +70,8 @@ class MeetingFilter:
     """Which meetings to list. A field that is None does not filter. Times are ms, ends exclusive.
 
     `starts_from` and `starts_before` apply to the start; `runs_from` and `runs_before` apply to the whole meeting.
-    `min_duration` is in ms; `min_participants` applies to the peak.
+    `min_duration` is in ms; `min_participants` applies to the peak. One stay fulfills all of `attributes`, and it is one
+    of the user, if there is a `user_id`.
     """
 
     room: str | None = None
@@ -58,6 +83,7 @@ class MeetingFilter:
     min_duration: Ms | None = None
     runs_from: Ms | None = None
     runs_before: Ms | None = None
+    attributes: tuple[AttributeFilter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +104,24 @@ def select_page(
     connection: Connection, domain: str, wanted: MeetingFilter, page: Page, now: Ms
 ) -> list[MeetingRow]:
     """Return a page of meetings by whole second of their start, then id."""
-    clauses, values = _clauses(domain, _bounded(connection, domain, wanted), now)
+    lead = _lead(connection, domain, wanted)
+    clauses, values = _clauses(domain, _bounded(connection, domain, wanted), now, lead)
+    second, name = _order(lead)
     backwards = page.before is not None or (page.oldest and not page.ascending)
     direction = "desc" if page.ascending is backwards else "asc"
-    for name, cursor, is_forward in (
+    for side, cursor, is_forward in (
         ("after", page.after, page.ascending),
         ("before", page.before, not page.ascending),
     ):
         if cursor is not None:
             sign = ">" if is_forward else "<"
             # SQLite seeks in the index by the first of these only.
-            clauses.append(f"m.start_ms / 1000 {sign}= :{name}_s")
-            clauses.append(f"(m.start_ms / 1000, m.id) {sign} (:{name}_s, :{name}_id)")
-            values |= {f"{name}_s": cursor.start // 1_000, f"{name}_id": cursor.id}
+            clauses.append(f"{second} {sign}= :{side}_s")
+            clauses.append(f"({second}, {name}) {sign} (:{side}_s, :{side}_id)")
+            values |= {f"{side}_s": cursor.start // 1_000, f"{side}_id": cursor.id}
     text = (
-        f"select {_COLUMNS} from {_source(wanted)} where {' and '.join(clauses)}"  # noqa: S608 - our own
-        f" order by m.start_ms / 1000 {direction}, m.id {direction} limit :limit"
+        f"select {_COLUMNS} from {_source(wanted, lead)} where {' and '.join(clauses)}"  # noqa: S608 - our own
+        f" order by {second} {direction}, {name} {direction} limit :limit"
     )
     rows = [MeetingRow(*row) for row in connection.query(text, values | {"limit": page.limit})]
     return rows[::-1] if backwards else rows
@@ -106,7 +134,9 @@ def count_meetings(connection: Connection, domain: str, wanted: MeetingFilter, n
         running = _bounded(connection, domain, running)
         return _count_by_day(connection, domain, started, now) + _count_each(connection, domain, running, now)
     wanted = _bounded(connection, domain, wanted)
-    started = MeetingFilter(starts_from=wanted.starts_from, starts_before=wanted.starts_before)
+    started = MeetingFilter(
+        starts_from=wanted.starts_from, starts_before=wanted.starts_before, attributes=wanted.attributes
+    )
     if wanted == started:
         return _count_by_day(connection, domain, started, now)
     if wanted == replace(started, ongoing=False):
@@ -118,12 +148,12 @@ def count_meetings(connection: Connection, domain: str, wanted: MeetingFilter, n
 def _split_by_start(wanted: MeetingFilter) -> tuple[MeetingFilter, MeetingFilter] | None:
     """Return the meetings that start in a range of whole seconds, and those that run into it; None for other filters."""
     first, until = wanted.runs_from, wanted.runs_before
-    if first is None or wanted != MeetingFilter(runs_from=first, runs_before=until) or (until or 0) % 1_000:
+    running = MeetingFilter(runs_from=first, runs_before=until, attributes=wanted.attributes)
+    if first is None or wanted != running or (until or 0) % 1_000:
         return None
     before = first if until is None else min(first, until)
-    return MeetingFilter(starts_from=first, starts_before=until), MeetingFilter(
-        runs_from=first, starts_before=before
-    )
+    started = MeetingFilter(starts_from=first, starts_before=until, attributes=wanted.attributes)
+    return started, replace(running, runs_before=before)
 
 
 def _bounded(connection: Connection, domain: str, wanted: MeetingFilter) -> MeetingFilter:
@@ -137,30 +167,76 @@ def _bounded(connection: Connection, domain: str, wanted: MeetingFilter) -> Meet
 
 
 def _count_by_day(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
+    if len(wanted.attributes) > 1:
+        return _count_each(connection, domain, wanted, now)
     first, until = wanted.starts_from, wanted.starts_before
     first_day = 0 if first is None else -(-first // DAY_MS)
     until_day = NEVER if until is None else until // DAY_MS
     if first_day >= until_day:
         return _count_each(connection, domain, wanted, now)
-    days = connection.row("count_meetings_by_day", domain=domain, first=first_day, until=until_day) or (0,)
-    before = first is not None and MeetingFilter(starts_from=first, starts_before=first_day * DAY_MS)
-    after = until is not None and MeetingFilter(starts_from=until_day * DAY_MS, starts_before=until)
-    return int(days[0]) + sum(_count_each(connection, domain, part, now) for part in (before, after) if part)
+    days = _count_of_days(connection, domain, wanted.attributes, first_day, until_day)
+    before = first is not None and replace(wanted, starts_before=first_day * DAY_MS)
+    after = until is not None and replace(wanted, starts_from=until_day * DAY_MS)
+    return days + sum(_count_each(connection, domain, part, now) for part in (before, after) if part)
+
+
+def _count_of_days(
+    connection: Connection, domain: str, attributes: Iterable[AttributeFilter], first: int, until: int
+) -> int:
+    days = {"domain": domain, "first": first, "until": until}
+    for key, value in attributes:
+        named = {"key": key, "value": indexed_value(value)}
+        return int((connection.row("count_meetings_with_attribute", **days, **named) or (0,))[0])
+    return int((connection.row("count_meetings_by_day", **days) or (0,))[0])
 
 
 def _count_each(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
-    clauses, values = _clauses(domain, wanted, now)
-    text = f"select count(*) from {_source(wanted)} where {' and '.join(clauses)}"  # noqa: S608 - our own
+    lead = _lead(connection, domain, wanted)
+    clauses, values = _clauses(domain, wanted, now, lead)
+    source = _source(wanted, lead)
+    if lead is not None and wanted == MeetingFilter(
+        starts_from=wanted.starts_from, starts_before=wanted.starts_before, attributes=(lead,)
+    ):
+        source = source.partition(" cross join")[0]
+        clauses = [clause for clause in clauses if "m." not in clause]
+    text = f"select count(*) from {source} where {' and '.join(clauses)}"  # noqa: S608 - our own
     return int(connection.query(text, values)[0][0])
 
 
-def _clauses(domain: str, wanted: MeetingFilter, now: Ms) -> tuple[list[str], dict[str, Any]]:
+def _lead(connection: Connection, domain: str, wanted: MeetingFilter) -> AttributeFilter | None:
+    """Return the condition whose index serves the list; None if another filter does.
+
+    That is the one with the fewest meetings. A room, a user and ongoing meetings have an index of their own.
+    """
+    if not wanted.attributes or wanted.ongoing or wanted.user_id is not None:
+        return None
+    is_chosen = wanted.room is None
+    if is_chosen and len(wanted.attributes) == 1:
+        return wanted.attributes[0]
+    first = 0 if wanted.starts_from is None else wanted.starts_from // DAY_MS
+    until = NEVER if wanted.starts_before is None else wanted.starts_before // DAY_MS + 1
+    number, lead = min(
+        (_count_of_days(connection, domain, [condition], first, until), condition)
+        for condition in wanted.attributes
+    )
+    return lead if is_chosen or number <= _FEW else None
+
+
+def _order(lead: AttributeFilter | None) -> tuple[str, str]:
+    """Return the whole second of the start and the id, in the table that the list is read from."""
+    return ("m.start_ms / 1000", "m.id") if lead is None else ("a.start_s", "a.id")
+
+
+def _clauses(
+    domain: str, wanted: MeetingFilter, now: Ms, lead: AttributeFilter | None
+) -> tuple[list[str], dict[str, Any]]:
     """Return the conditions of a filter and their values."""
     duration = "coalesce(m.end_ms, :now) - m.start_ms"
+    second, _ = _order(lead)
     parts: Iterable[tuple[str, Any, str]] = (
         ("room", wanted.room, "m.room = :room"),
-        ("starts_from", _seconds_up(wanted.starts_from), "m.start_ms / 1000 >= :starts_from"),
-        ("starts_before", _seconds_up(wanted.starts_before), "m.start_ms / 1000 < :starts_before"),
+        ("starts_from", _seconds_up(wanted.starts_from), f"{second} >= :starts_from"),
+        ("starts_before", _seconds_up(wanted.starts_before), f"{second} < :starts_before"),
         ("user_id", wanted.user_id, "m.id = took_part.id"),
         ("min_participants", wanted.min_participants, "m.max_participants >= :min_participants"),
         ("min_duration", wanted.min_duration, f"{duration} >= :min_duration"),
@@ -168,7 +244,7 @@ def _clauses(domain: str, wanted: MeetingFilter, now: Ms) -> tuple[list[str], di
         (
             "runs_before",
             wanted.runs_before,
-            "m.start_ms / 1000 <= :runs_before / 1000 and m.start_ms < :runs_before",
+            f"{second} <= :runs_before / 1000 and m.start_ms < :runs_before",
         ),
     )
     clauses, values = ["m.domain = :domain"], {"domain": domain, "now": now, "never": NEVER}
@@ -181,11 +257,57 @@ def _clauses(domain: str, wanted: MeetingFilter, now: Ms) -> tuple[list[str], di
     if wanted.ongoing:
         # Always true. Without it SQLite does not use the index `ongoing_meetings`.
         clauses.append("m.start_ms / 1000 >= 0")
+    if wanted.attributes:
+        conditions, found = _attribute_clauses(wanted, lead)
+        clauses += conditions
+        values |= found
     return clauses, values
 
 
-def _source(wanted: MeetingFilter) -> str:
-    return "meetings as m" if wanted.user_id is None else _OF_A_USER
+def _attribute_clauses(
+    wanted: MeetingFilter, lead: AttributeFilter | None
+) -> tuple[list[str], dict[str, Any]]:
+    conditions, values = _of_stay(wanted.attributes)
+    if wanted.user_id is not None:  # the source has the conditions
+        return [], values
+    clauses = [] if lead is None else [*_IS_LEAD]
+    for n, one in enumerate(wanted.attributes):
+        values |= {f"key_{n}": one.key, f"value_{n}": indexed_value(one.value)}
+        if one == lead:
+            values |= {"lead_key": one.key, "lead_value": indexed_value(one.value)}
+        else:
+            clauses.append(_HAS_ATTRIBUTE.format(n=n))
+    if len(wanted.attributes) > 1:
+        clauses.append(_HAS_STAY.format(conditions=conditions))
+    return clauses, values
+
+
+def _of_stay(attributes: Iterable[AttributeFilter]) -> tuple[str, dict[str, Any]]:
+    """Return the conditions on the canonical JSON of a stay's attributes, and their values.
+
+    A pair between two commas is always a pair of the object: quotes within texts are escaped.
+    """
+    pairs = "',' || substr(s.attributes, 2, length(s.attributes) - 2) || ','"
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
+    for n, (key, value) in enumerate(attributes):
+        forms = [dumps(value, ensure_ascii=False)]
+        if value in ("true", "false") or _NUMBER.fullmatch(value):
+            forms.append(value)
+        names = [f"pair_{n}_{k}" for k in range(len(forms))]
+        conditions.append(" or ".join(f"replace({pairs}, :{name}, '') <> {pairs}" for name in names))
+        values |= {
+            name: f",{dumps(key, ensure_ascii=False)}:{form},"
+            for name, form in zip(names, forms, strict=True)
+        }
+    return " and ".join(f"({condition})" for condition in conditions), values
+
+
+def _source(wanted: MeetingFilter, lead: AttributeFilter | None) -> str:
+    if wanted.user_id is not None:
+        conditions, _ = _of_stay(wanted.attributes)
+        return _OF_A_USER.format(conditions=f" and {conditions}" if conditions else "")
+    return "meetings as m" if lead is None else _WITH_ATTRIBUTE
 
 
 def _seconds_up(at: Ms | None) -> int | None:

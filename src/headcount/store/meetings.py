@@ -220,6 +220,12 @@ class Meetings:
         with self._database.reading() as connection:
             return [str(user) for (user,) in connection.rows("select_users_by_prefix", **values)]
 
+    def attribute_keys(self, domain: str, limit: int) -> list[str]:
+        """Return the keys of attributes that stays of the domain have had, in order, up to `limit`."""
+        with self._database.reading() as connection:
+            rows = connection.rows("select_attribute_keys", domain=domain, limit=limit)
+            return [str(key) for (key,) in rows]
+
     def users(self, domain: str, limit: int) -> list[tuple[str, str | None]]:
         """Return user ids in order, each with the latest name, up to `limit`."""
         with self._database.reading() as connection:

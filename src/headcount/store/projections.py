@@ -13,6 +13,7 @@ from headcount.kernel.events import Event, Ms
 from headcount.store.database import Connection, Database, LeadershipLost, StoreBusy
 from headcount.store.journal import StoredJournal
 from headcount.store.log import append_to, events_after
+from headcount.store.meeting_attributes import AttributeIndexUpdate
 from headcount.store.records import (
     DAY_MS,
     BatchChanges,
@@ -136,6 +137,7 @@ class Projections:
 
 
 def _write(connection: Connection, batch: BatchChanges) -> None:
+    attribute_index = AttributeIndexUpdate(connection, batch)
     _put(connection, "upsert_room", [(*key, *row) for key, row in batch.rooms.items()])
     _put(connection, "update_checkpoint", [(text, *key) for key, text in batch.checkpoints.items()])
     _write_marks(connection, batch.marks)
@@ -150,6 +152,7 @@ def _write(connection: Connection, batch: BatchChanges) -> None:
     _write_meetings(connection, batch.meetings)
     _put(connection, "update_meeting_progress", [(*row, *key) for key, row in batch.progress.items()])
     _put(connection, "update_carried_stay", [(*row, *key) for key, row in batch.carried.items()])
+    attribute_index.finish()
     superseded = {row[:2]: row for row in batch.superseded}
     _put(connection, "upsert_superseded_meeting", list(superseded.values()))
     _put(connection, "insert_correction", batch.corrections)

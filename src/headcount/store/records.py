@@ -255,6 +255,7 @@ class BatchChanges:
     `progress` is the end and the peak participants of stored meetings, `carried` the key of the stay that a reset
     carried into one.
     `checkpoints` are those that changed. `pending_rollups` are the time ranges of rooms in which ended meetings changed.
+    `reindexed` are those in which a meeting may have lost an attribute.
     `notifications` become due later; `handled` are deleted, and `published` is what their messages reported.
 
     Containers are created on first use: a batch has thousands of parts, and most parts use few.
@@ -272,6 +273,7 @@ class BatchChanges:
     corrections: list[Correction]
     superseded: list[SupersededMeeting]
     pending_rollups: dict[RoomKey, tuple[Ms, Ms]]
+    reindexed: dict[RoomKey, tuple[Ms, Ms]]
     inferred: list[LogEntry]
     messages: list[NewMessage]
     notifications: dict[tuple[str, str, Ms], PendingNotification]
@@ -295,6 +297,7 @@ class BatchChanges:
         "pending_stays",
         "progress",
         "published",
+        "reindexed",
         "rooms",
         "stays",
         "superseded",
@@ -344,6 +347,7 @@ _CONTAINERS: Final[dict[str, type[dict[Any, Any]] | type[list[Any]]]] = {
     "corrections": list,
     "superseded": list,
     "pending_rollups": dict,
+    "reindexed": dict,
     "inferred": list,
     "messages": list,
     "notifications": dict,

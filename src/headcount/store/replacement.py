@@ -22,6 +22,9 @@ _TABLES: Final = {
         2,
     ),
     "meeting_counts": ("domain, day, meetings", 2),
+    "meeting_attributes": ("domain, key, value, start_s, id", 5),
+    "meeting_attribute_counts": ("domain, key, value, day, meetings", 4),
+    "attribute_keys": ("domain, key", 2),
     "stays": ("domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes", 4),
     "pending_stays": ("domain, room, join_ms, participant_id, user_id, user_name, attributes", 4),
     "marks": ("domain, room, at_ms, unconfirmed", 3),
@@ -48,10 +51,10 @@ _TABLES: Final = {
 }
 """Each table's columns, the key first, and how many of them are the key."""
 _COMPARED: Final = tuple(
-    table for table in _TABLES if table not in {"rooms", "deferred_rooms", "long_values"}
+    table for table in _TABLES if table not in {"attribute_keys", "rooms", "deferred_rooms", "long_values"}
 )
-"""Long values of stays that were corrected remain, and nothing refers to them."""
-_EMPTY: Final = {"meeting_counts": "meetings = 0"}
+"""Keys and long values of stays that were corrected remain."""
+_EMPTY: Final = {"meeting_counts": "meetings = 0", "meeting_attribute_counts": "meetings = 0"}
 """Conditions of rows that are equal to no row."""
 
 

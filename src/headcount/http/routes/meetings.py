@@ -14,7 +14,7 @@ from headcount.http.context import Answer, QueryContext, name_in_path
 from headcount.http.errors import invalid, not_found
 from headcount.http.large_answers import spool
 from headcount.http.operations import operation
-from headcount.http.params import INCLUDE, LIMIT, Param, PathParam
+from headcount.http.params import ATTRIBUTES, INCLUDE, LIMIT, Param, PathParam, attribute_filters
 from headcount.http.schemas import Meeting, Meetings, Participants, UserMeetings
 from headcount.http.serializer import Serializer, encode, meetings_in_chunks, rfc3339
 from headcount.store.meeting_lists import MeetingFilter, Page
@@ -114,6 +114,7 @@ _MEETING_FILTERS: Final[tuple[Param[Any, Any], ...]] = (
     TO,
     ORDER,
     INCLUDE,
+    *ATTRIBUTES,
 )
 
 
@@ -265,6 +266,7 @@ def _filter(query: Query, serializer: Serializer) -> MeetingFilter:
         min_duration=None if min_duration is None else first_ms(min_duration),
         runs_from=FROM.get(query),
         runs_before=TO.get(query),
+        attributes=attribute_filters(query),
     )
 
 

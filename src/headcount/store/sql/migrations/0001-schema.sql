@@ -145,6 +145,33 @@ create table meeting_counts (
   primary key (domain, day)
 ) {clustered};
 
+-- Which meetings have an entry with which value of an attribute; `value` is a digest if it is long.
+create table meeting_attributes (
+  domain {text} not null,
+  key {text} not null,
+  value {text} not null,
+  start_s bigint not null,
+  id {text} not null,
+  primary key (domain, key, value, start_s, id)
+) {clustered};
+
+-- Number of these meetings that started on each day (UTC).
+create table meeting_attribute_counts (
+  domain {text} not null,
+  key {text} not null,
+  value {text} not null,
+  day bigint not null,
+  meetings bigint not null,
+  primary key (domain, key, value, day)
+) {clustered};
+
+-- The keys of all attributes that stays have had.
+create table attribute_keys (
+  domain {text} not null,
+  key {text} not null,
+  primary key (domain, key)
+) {clustered};
+
 create table superseded_meetings (
   domain {text} not null,
   id {text} not null,

@@ -1,0 +1,187 @@
+"""Index of meetings by attributes: which meetings have an entry with a value, and their number by day.
+
+A meeting has a value if one of its entries has it. The tables follow from those of meetings and stays. A commit reads
+back only the meetings that it starts or corrects, so that a join costs the same in a large meeting. A domain without
+attributes has no rows, and its commits do nothing here.
+
+Responsible for updating the index with each commit of the engine. Must not know how lists of meetings are filtered.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+from headcount.kernel.attributes import Attributes, text_of, values_of
+from headcount.kernel.events import Ms
+from headcount.kernel.rules import NEVER
+from headcount.store.database import Connection
+from headcount.store.records import DAY_MS, BatchChanges, RoomKey, StayRow
+from headcount.store.statements import with_lists
+
+_LIST_SIZE: Final = 500
+_LOOKUPS: Final = 100
+"""Rows that one statement looks up."""
+_MAX_BYTES: Final = 256
+"""Longer values are indexed by their digest: an index entry of PostgreSQL has at most 2,704 bytes."""
+_DIGEST: Final = "sha256:"
+_DAY_S: Final = DAY_MS // 1_000
+_MEETINGS_OF_ROOMS: Final = """
+with touched (domain, room, first_ms, last_ms) as (values {rows})
+select m.domain, m.room, m.id, m.start_ms, m.end_ms
+from touched as t
+cross join meetings as m
+where m.domain = t.domain
+  and m.room = t.room
+  and m.start_ms / 1000 <= t.last_ms / 1000
+  and m.start_ms / 1000 >= coalesce((
+    select max(k.start_ms / 1000) from meetings as k
+    where k.domain = t.domain and k.room = t.room and k.start_ms / 1000 < t.first_ms / 1000
+  ), 0)
+"""
+"""The meetings that started within a time of their room, and the last one before it. Served by `meetings_by_room`."""
+_EXISTING: Final = """
+with wanted (domain, key, value, start_s, id) as (values {rows})
+select a.domain, a.key, a.value, a.start_s, a.id
+from wanted as w
+cross join meeting_attributes as a
+where a.domain = w.domain and a.key = w.key and a.value = w.value and a.start_s = w.start_s and a.id = w.id
+"""
+
+_Row = tuple[str, str, str, int, str]
+"""A row of `meeting_attributes`: domain, key, value, whole second of the start, id."""
+_Meeting = tuple[str, str, str, Ms, Ms | None]
+"""A meeting: domain, room, id, start, end."""
+
+
+def indexed_value(text: str) -> str:
+    """Return a value as the index has it."""
+    size = len(text.encode())
+    if size <= _MAX_BYTES and not text.startswith(_DIGEST):
+        return text
+    return _DIGEST + sha256(text.encode()).hexdigest()
+
+
+class AttributeIndexUpdate:
+    """The update of the index for one batch. Create it before the batch is written, and call `finish` after that."""
+
+    def __init__(self, connection: Connection, batch: BatchChanges) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._stays = [row for row in batch.stays.values() if row is not None and row.attributes is not None]
+        keys = {(row.domain, key) for row in self._stays for key in values_of(row.attributes)}
+        if keys:
+            connection.write("insert_attribute_key", sorted(keys))
+        self._domains = self._with_attributes({key[0] for key in (*batch.meetings, *batch.reindexed)})
+        self._before = self._rows(self._changed())
+
+    def finish(self) -> None:
+        """Write the differences."""
+        changed = self._changed()
+        after = self._rows(changed)
+        self._write(removed=self._before - after, added=after - self._before)
+        grown = self._rows_of_stays({meeting[2] for meeting in changed})
+        self._write(removed=(), added=grown - self._existing(grown))
+
+    def _with_attributes(self, domains: set[str]) -> set[str]:
+        found: set[str] = set()
+        for some in _parts(sorted(domains), _LIST_SIZE):
+            text, values = with_lists("select_domains_with_attributes", {"domains": some})
+            found |= {domain for (domain,) in self._connection.query(text, values)}
+        return found
+
+    def _changed(self) -> list[_Meeting]:
+        """Return the meetings, as stored now, that the batch writes as a whole, and those of corrected times."""
+        batch, domains = self._batch, self._domains
+        if not domains:
+            return []
+        found: dict[str, _Meeting] = {}
+        ids: dict[str, list[str]] = {}
+        for domain, name in batch.meetings:
+            if domain in domains:
+                ids.setdefault(domain, []).append(name)
+        for domain, names in ids.items():
+            for some in _parts(names, _LIST_SIZE):
+                text, values = with_lists("select_meetings_by_id", {"domain": domain, "ids": some})
+                found |= {row[2]: row for row in self._connection.query(text, values)}
+        spans = {key: span for key, span in batch.reindexed.items() if key[0] in domains}
+        found |= {meeting[2]: meeting for meeting in self._meetings_of_rooms(spans)}
+        return list(found.values())
+
+    def _meetings_of_rooms(self, spans: dict[RoomKey, tuple[Ms, Ms]]) -> Iterable[_Meeting]:
+        rows = [(*key, *span) for key, span in spans.items()]
+        for some in _parts(rows, _LOOKUPS):
+            yield from self._connection.query(*_with_rows(_MEETINGS_OF_ROOMS, some))
+
+    def _rows(self, meetings: Collection[_Meeting]) -> set[_Row]:
+        """Return the rows that follow from the stays of these meetings, as stored now."""
+        by_domain: dict[str, dict[str, Ms]] = {}
+        for domain, _, name, start, _ in meetings:
+            by_domain.setdefault(domain, {})[name] = start
+        found: set[_Row] = set()
+        for domain, starts in by_domain.items():
+            for some in _parts(list(starts), _LIST_SIZE):
+                values = {"domain": domain, "ids": some, "never": NEVER}
+                for name, attributes in self._connection.query(
+                    *with_lists("select_attributes_of_meetings", values)
+                ):
+                    found.update(_index_rows(domain, attributes, starts[name], name))
+        return found
+
+    def _rows_of_stays(self, done: set[str]) -> set[_Row]:
+        """Return the rows that follow from the stays of the batch in meetings other than these."""
+        stays: dict[RoomKey, list[StayRow]] = {}
+        for row in self._stays:
+            stays.setdefault((row.domain, row.room), []).append(row)
+        spans = {
+            key: (min(row.join for row in rows), max(_end(row.leave) for row in rows))
+            for key, rows in stays.items()
+        }
+        found: set[_Row] = set()
+        for domain, room, name, start, end in self._meetings_of_rooms(spans):
+            if name not in done:
+                for row in stays[domain, room]:
+                    if start < _end(row.leave) and row.join < _end(end):
+                        found.update(_index_rows(domain, row.attributes, start, name))
+        return found
+
+    def _existing(self, rows: set[_Row]) -> set[_Row]:
+        found: set[_Row] = set()
+        for some in _parts(sorted(rows), _LOOKUPS):
+            found |= set(self._connection.query(*_with_rows(_EXISTING, some)))
+        return found
+
+    def _write(self, removed: Collection[_Row], added: Collection[_Row]) -> None:
+        if removed:
+            self._connection.write("delete_meeting_attribute", sorted(removed))
+        if added:
+            self._connection.write("insert_meeting_attribute", sorted(added))
+        changes = _by_day(added)
+        changes.subtract(_by_day(removed))
+        counts = [(*day, number) for day, number in sorted(changes.items()) if number]
+        if counts:
+            self._connection.write("add_meeting_attribute_count", counts)
+
+
+def _index_rows(domain: str, attributes: Attributes | None, start: Ms, name: str) -> Iterable[_Row]:
+    for key, value in values_of(attributes).items():
+        yield domain, key, indexed_value(text_of(value)), start // 1_000, name
+
+
+def _by_day(rows: Iterable[_Row]) -> Counter[tuple[str, str, str, int]]:
+    return Counter((domain, key, value, start // _DAY_S) for domain, key, value, start, _ in rows)
+
+
+def _end(at: Ms | None) -> Ms:
+    return NEVER if at is None else at
+
+
+def _parts(items: Sequence[Any], size: int) -> Iterable[list[Any]]:
+    return (list(items[start : start + size]) for start in range(0, len(items), size))
+
+
+def _with_rows(text: str, rows: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Any]]:
+    """Return a statement about these rows and its values."""
+    values = {f"v_{n}_{k}": value for n, row in enumerate(rows) for k, value in enumerate(row)}
+    marks = (", ".join(f":v_{n}_{k}" for k in range(len(row))) for n, row in enumerate(rows))
+    return text.format(rows=", ".join(f"({mark})" for mark in marks)), values
