@@ -72,6 +72,7 @@ def parse_files(
     parsed = ParsedExports()
     found: list[ParsedEvent] = []
     places: list[tuple[str, Ms, Provenance]] = []
+    mapped = frozenset(options.attributes)
     for name in names:
         raw = _read_raw(name)
         file = ExportFile(_content(raw, name), _display_name(name))
@@ -83,8 +84,8 @@ def parse_files(
     for (event, role, *_), (place, end, provenance) in zip(connect(found), places, strict=True):
         parsed.last[event.room] = max(end, parsed.last.get(event.room, end))
         if role in counted_roles:
-            known = state_kind(event, role)
-            parsed.events.append(_within_limits(known, now, place, limits))
+            known = state_kind(event, role, mapped)
+            parsed.events.append(_within_limits(known, now, place, limits, mapped))
             parsed.provenance.append(provenance)
         else:
             parsed.excluded[role] += 1
@@ -161,7 +162,7 @@ def _read_raw(name: str) -> bytes:
         raise BadInput(reason, where=name) from error
 
 
-def _within_limits(event: Event, now: Ms, where: str, limits: Limits) -> Event:
+def _within_limits(event: Event, now: Ms, where: str, limits: Limits, mapped: frozenset[str]) -> Event:
     """Return the event within the limits. Raise `BadInput` for an event in the future."""
     if event.at > now + AHEAD_MS:
         raise BadInput(
@@ -169,7 +170,7 @@ def _within_limits(event: Event, now: Ms, where: str, limits: Limits) -> Event:
             where=where,
         )
     try:
-        return limit_names(event, limits)
+        return limit_names(event, limits, mapped)
     except BadInput as error:
         raise BadInput(error.reason, where=where) from error
 

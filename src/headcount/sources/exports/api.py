@@ -65,7 +65,8 @@ def parse_export(
 ) -> list[ParsedEvent]:
     """Return the events of a file. Raise `BadInput` with the file's name if it cannot be read."""
     try:
-        return list(export_format.parse(file, options, on_error))
+        events = export_format.parse(file, options, on_error)
+        return [one if one.item is None else one._replace(item=None) for one in events]
     except BadInput as error:
         raise BadInput(error.reason, where=error.where or file.name, place=error.place) from error
     except InvalidEvent as error:

@@ -14,7 +14,13 @@ from headcount.errors import BadInput
 from headcount.kernel.events import InvalidEvent, Ms
 from headcount.sources import bigbluebutton_analytics, fields
 from headcount.sources.api import ParsedEvent, Role
-from headcount.sources.bigbluebutton_meeting import Meeting, MeetingStay, meeting_end, stay_event
+from headcount.sources.bigbluebutton_meeting import (
+    Meeting,
+    MeetingStay,
+    meeting_end,
+    moderator_role,
+    stay_event,
+)
 from headcount.sources.exports.api import ErrorCallback, ExportFile, ExportFormat, ExportOptions
 from headcount.sources.exports.text import decode_text
 from headcount.sources.fields import Value
@@ -106,7 +112,7 @@ def _to_meeting(dashboard: Dashboard) -> Meeting:
 
 def _stays(user: User) -> Iterator[MeetingStay]:
     role = Role.PHONE if fields.flag(user.is_dial_in) else Role.PERSON
-    attributes = fields.attributes(role=_role_word(user))
+    attributes = fields.attributes(role=moderator_role(user.is_moderator))
     only = {fields.text(user.int_id): {"registeredOn": user.registered_on, "leftOn": user.left_on}}
     for connection_id, value in (user.int_ids if isinstance(user.int_ids, dict) else only).items():
         connection = fields.item(value, Connection)
@@ -116,13 +122,6 @@ def _stays(user: User) -> Iterator[MeetingStay]:
             joined_at = fields.valid_ms(times.registered_on, "registeredOn")
             left_at = _optional_ms(times.left_on, "leftOn")
             yield MeetingStay(connection_id, user.ext_id, user.name, joined_at, left_at, role, attributes)
-
-
-def _role_word(user: User) -> str | None:
-    """Return the role, one of two; None if it is missing."""
-    if user.is_moderator is None:
-        return None
-    return "moderator" if fields.flag(user.is_moderator) else "viewer"
 
 
 def _optional_ms(value: Value, field: str) -> Ms | None:
