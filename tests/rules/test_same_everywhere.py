@@ -31,7 +31,7 @@ oracle, kernel, live, batch = map(
 @QUICK
 @given(st.data())
 def test_the_kernel_agrees_with_the_oracle(data):
-    history = data.draw(histories(with_attributes=True))
+    history = data.draw(histories())
     as_of = data.draw(asked_as_of(history))
     assert kernel(history, as_of=as_of, rules=SCALED) == oracle(history, as_of=as_of, rules=SCALED)
 
@@ -40,7 +40,7 @@ def test_the_kernel_agrees_with_the_oracle(data):
 @given(st.data())
 def test_the_kernel_agrees_with_the_oracle_by_any_rules(data):
     rules = data.draw(rule_numbers())
-    history = data.draw(histories(rules, latest=400, with_attributes=True))
+    history = data.draw(histories(rules, latest=400))
     as_of = data.draw(asked_as_of(history, rules))
     assert kernel(history, as_of=as_of, rules=rules) == oracle(history, as_of=as_of, rules=rules)
 
@@ -48,7 +48,7 @@ def test_the_kernel_agrees_with_the_oracle_by_any_rules(data):
 @QUICK
 @given(st.data())
 def test_a_live_room_agrees_in_any_order_with_ticks_and_resumes_anywhere(data):
-    history = data.draw(histories(with_attributes=True))
+    history = data.draw(histories())
     as_of = data.draw(asked_as_of(history))
     order = data.draw(st.permutations([*history, *data.draw(st.lists(st.sampled_from(history), max_size=3))]))
     ticks = sorted(data.draw(st.lists(st.integers(-100, 3000), max_size=len(order))))
@@ -60,7 +60,7 @@ def test_a_live_room_agrees_in_any_order_with_ticks_and_resumes_anywhere(data):
 @QUICK
 @given(st.data())
 def test_kernel_and_live_room_agree_on_inferred_leaves(data):
-    history = data.draw(uncertain_histories(with_attributes=True))
+    history = data.draw(uncertain_histories())
     as_of = data.draw(asked_as_of(history, EAGER))
     expected = oracle(history, as_of=as_of, rules=EAGER)
     assert kernel(history, as_of=as_of, rules=EAGER) == expected

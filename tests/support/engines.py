@@ -90,13 +90,13 @@ class LiveRoom:
 def table_of(events):
     """Return events as a table for the batch side."""
     events = list(events)
-    names = ("room", "participant_id", "user_id", "user_name", "source_session", "joined_at")
+    names = ("room", "participant_id", "user_id", "user_name", "source_session", "attributes", "joined_at")
     columns = {name: [getattr(event, name) for event in events] for name in names}
     columns["kind"] = [event.kind.value for event in events]
     columns["at"] = pa.array([event.at for event in events], pa.int64())
     columns["joined_at"] = pa.array(columns["joined_at"], pa.int64())
     columns["inferred"] = [event.inferred and event.inferred.value for event in events]
-    texts = {name: pa.array(columns[name], pa.string()) for name in names[:5]}
+    texts = {name: pa.array(columns[name], pa.string()) for name in names[:6]}
     return pa.table({**columns, **texts, "inferred": pa.array(columns["inferred"], pa.string())})
 
 
@@ -112,7 +112,15 @@ def meetings_in(sessions):
     for row in plain(sessions.participants):
         left_by = row["left_by"] and LeftBy(row["left_by"])
         entries[row["meeting_id"]].append(
-            Entry(row["participant_id"], row["user_id"], row["user_name"], row["join"], row["leave"], left_by)
+            Entry(
+                row["participant_id"],
+                row["user_id"],
+                row["user_name"],
+                row["join"],
+                row["leave"],
+                left_by,
+                row["attributes"],
+            )
         )
     found = [
         Meeting(

@@ -73,7 +73,7 @@ def attributes():
 
 
 @st.composite
-def events(draw, at, people, earlier, *, inferred=True, ends=True, joined_at=True, with_attributes=False):
+def events(draw, at, people, earlier, *, inferred=True, ends=True, joined_at=True, with_attributes=True):
     """Draw one event at a time; a leave may have an earlier time as `joined_at`."""
     kinds = [Kind.JOIN, Kind.LEAVE] * 3 + [Kind.END] * ends
     kind = draw(st.sampled_from(kinds))
@@ -101,7 +101,7 @@ def histories(
     ends=True,
     joined_at=True,
     repeats=True,
-    with_attributes=False,
+    with_attributes=True,
     max_events=14,
     max_people=5,
     latest=2500,
@@ -120,7 +120,7 @@ def histories(
 
 
 @st.composite
-def uncertain_histories(draw, *, with_attributes=False, max_events=10):
+def uncertain_histories(draw, *, with_attributes=True, max_events=10):
     """Draw one or two participants with reports and inferences that disagree in quick succession.
 
     For `EAGER` rules: the first join is reported, and then as many events are inferred as reported.

@@ -13,17 +13,24 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.kernel.attributes import values_of
 from headcount.kernel.events import Ms
 
 _NEWEST_FIRST = [("start", "descending"), ("id", "ascending")]
 
 
 def to_daily(
-    meetings: pa.Table, participants: pa.Table, as_of: Ms, granularity_s: int = 1
+    meetings: pa.Table,
+    participants: pa.Table,
+    as_of: Ms,
+    granularity_s: int = 1,
+    *,
+    include_attributes: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the meeting objects, newest first, those of equal start by id; times in seconds.
 
-    `as_of` (ms) is now. Times and durations are multiples of `granularity_s`.
+    `as_of` (ms) is now. Times and durations are multiples of `granularity_s`. Participants have their attributes as an object
+    only with `include_attributes`.
     """
     order = pc.sort_indices(meetings, sort_keys=_NEWEST_FIRST)
     newest_first = meetings.take(order)
@@ -31,6 +38,8 @@ def to_daily(
     names, *others = _values(newest_first, "id", "room", "ongoing", "max_participants")
     ends = {name: first + length for name, first, length in zip(names, start, duration, strict=True)}
     entries = _entries(participants, ends, as_of, granularity_s)
+    if include_attributes:
+        _add_attributes(entries, participants)
     rows = zip(names, *others, start, duration, strict=True)
     return [
         {
@@ -68,6 +77,13 @@ def _entries(
             }
         )
     return entries
+
+
+def _add_attributes(entries: Mapping[str, list[dict[str, Any]]], participants: pa.Table) -> None:
+    """Add the attributes to the participants of each meeting, which are in the order of the table."""
+    rows = {meeting: iter(own) for meeting, own in entries.items()}
+    for meeting, attributes in zip(*_values(participants, "meeting_id", "attributes"), strict=True):
+        next(rows[meeting])["attributes"] = values_of(attributes)
 
 
 def _times(

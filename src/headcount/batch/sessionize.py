@@ -61,6 +61,7 @@ def sessionize(
     columns: Mapping[str, str] | None = None,
     kinds: Mapping[str, Any] | None = None,
     time_unit: str | None = None,
+    attributes: Mapping[str, str] | None = None,
     max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> Sessions:
@@ -69,12 +70,14 @@ def sessionize(
     `events`: a path, a directory or a pattern, or several of them (Parquet, NDJSON, CSV), `-` for
     NDJSON from standard input, or anything with the Arrow C-stream interface. Columns: room,
     participant_id, kind (join, leave or end) and at (a timestamp, or integer ms since the epoch);
-    optional id, user_id, user_name, domain, source_session, joined_at, inferred. Rows may be in
+    optional id, user_id, user_name, domain, source_session, joined_at, inferred, attributes (an
+    object: a struct, a map or JSON text), and `attributes.KEY` for single attributes. Rows may be in
     any order and repeated.
 
     `columns` has the column of the input by the column of events, if they differ: {"room":
     "room_name"}. `kinds` has the values of the column `kind`, one or several, by join, leave,
     end, or ignore for rows to skip. `time_unit` ('s', 'ms', 'us' or 'ns') is that of numeric times.
+    `attributes` has the column of the input by the key of an attribute: {"customer": "account"}.
 
     `as_of` (ms) is the time of "now"; later events do not exist (R14). The default is the latest
     `at`. `domain` is that of events without one; it is part of the ids. With `skip_invalid`, rows
@@ -85,7 +88,8 @@ def sessionize(
 
     Raise `BadInput` for input that cannot be read, and for the first invalid row unless they are skipped.
     """
-    mapping = column_map(columns, kinds, time_unit) if columns or kinds or time_unit else AS_NAMED
+    is_mapped = columns or kinds or time_unit or attributes
+    mapping = column_map(columns, kinds, time_unit, attributes) if is_mapped else AS_NAMED
     return sessionize_mapped(
         events,
         mapping,
@@ -173,7 +177,9 @@ def _in_memory(
         return Sessions(MEETINGS.empty_table(), lambda: iter(()), now, empty, rejects)
     result = run_passes(columns, rules, now)
     domains = _domains(columns, domain)
-    dictionaries = Dictionaries(columns.rooms, domains, columns.user_ids, columns.user_names)
+    dictionaries = Dictionaries(
+        columns.rooms, domains, columns.user_ids, columns.user_names, result.attributes
+    )
     assembly = Assembly([InMemory(result, columns)], dictionaries)
     extent = _Extent(len(columns), int(columns.at.min()), int(columns.at.max()))
     summary = _summary([result], dictionaries, extent, tables)
@@ -204,9 +210,10 @@ def _by_division(
     for number, columns in ahead(read_back):
         if columns is not None:
             result = run_passes(columns, rules, now)
-            parts.append(Spilled(result, columns, divisions.entry_files[number]))
+            attributes = divisions.add_attributes(result, dictionaries.attributes)
+            parts.append(Spilled(result, columns, divisions.entry_files[number], attributes))
         report(0.5 + 0.3 * (number + 1) / len(divisions.files), "computing")
-    assembly = Assembly(parts, dictionaries)
+    assembly = Assembly(parts, divisions.with_all_attributes(dictionaries))
     extent = _Extent(divisions.rows, divisions.first_at, divisions.last_at)
     summary = _summary([part.result for part in parts], dictionaries, extent, tables)
     rejects = tables.rejects if tables.rejected else None

@@ -39,6 +39,7 @@ PARTICIPANTS = pa.schema(
         pa.field("join", TIME, nullable=False),
         pa.field("leave", TIME),
         pa.field("left_by", WORD),
+        pa.field("attributes", WORD),
     ]
 )
 
@@ -81,7 +82,8 @@ class Sessions:
     `participants` has one row for each entry, the meetings in the order of the first
     table and the entries by join, then participant_id: meeting_id, room, participant_id,
     user_id, user_name, join and leave (clipped to the meeting; leave is null while present),
-    left_by (how the stay ended; null while present, and where a reset clipped the entry).
+    left_by (how the stay ended; null while present, and where a reset clipped the entry), attributes (of the stay,
+    as the JSON of an object with its keys in order; null if there are none).
     `participant_pieces` returns the same in pieces, for results larger than memory.
     """
 
@@ -97,8 +99,13 @@ class Sessions:
         pieces = list(self.participant_pieces())
         return pa.concat_tables(pieces) if pieces else PARTICIPANTS.empty_table()
 
-    def to_daily(self, granularity_s: int = 1) -> list[dict[str, Any]]:
-        """Return the meeting objects of Daily's `GET /meetings`, newest first, in whole seconds (R9, R12)."""
+    def to_daily(self, granularity_s: int = 1, *, include_attributes: bool = False) -> list[dict[str, Any]]:
+        """Return the meeting objects of Daily's `GET /meetings`, newest first, in whole seconds (R9, R12).
+
+        With `include_attributes`, participants have `attributes`, an object, which Daily's do not.
+        """
         from headcount.batch.daily import to_daily  # noqa: PLC0415 - loaded only if used
 
-        return to_daily(self.meetings, self.participants, self.as_of, granularity_s)
+        return to_daily(
+            self.meetings, self.participants, self.as_of, granularity_s, include_attributes=include_attributes
+        )

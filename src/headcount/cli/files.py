@@ -19,6 +19,7 @@ from headcount.cli.group import main
 from headcount.cli.options import json_option
 from headcount.cli.param_types import DURATION, SIZE, TIME
 from headcount.errors import MissingExtra
+from headcount.kernel.attributes import values_of
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.terminal import escape_controls
@@ -80,13 +81,22 @@ def with_mapping(command: Callable[..., None]) -> Callable[..., None]:
         help="Names of your columns and kinds, like room=room_name,kind=event,kind.join=joined, or a .toml file.",
     )
     @click.option(
+        "--attribute",
+        "attributes",
+        multiple=True,
+        metavar="KEY=COLUMN",
+        help="Column of an attribute, like customer=account_name. Repeat it for several.",
+    )
+    @click.option(
         "--time-unit",
         type=click.Choice(["s", "ms", "us", "ns"]),
         help="Unit of numeric times.  [default: ms]",
     )
     @wraps(command)
-    def with_map(*, maps: tuple[str, ...], time_unit: str | None, **options: Any) -> None:
-        command(mapping=Mapping(maps, time_unit), **options)
+    def with_map(
+        *, maps: tuple[str, ...], attributes: tuple[str, ...], time_unit: str | None, **options: Any
+    ) -> None:
+        command(mapping=Mapping(maps, time_unit, attributes), **options)
 
     return with_map
 
@@ -96,12 +106,13 @@ class Mapping(NamedTuple):
 
     texts: tuple[str, ...]
     time_unit: str | None
+    attributes: tuple[str, ...] = ()
 
     def parsed(self) -> "ColumnMap":
         """Return the mapping. Raise `BadInput`."""
         from headcount.batch.io.column_map import parse_map  # noqa: PLC0415 - loads Arrow
 
-        return parse_map(self.texts, self.time_unit)
+        return parse_map(self.texts, self.time_unit, self.attributes)
 
 
 def about_one_room(command: Callable[..., None]) -> Callable[..., None]:
@@ -142,6 +153,7 @@ def about_one_room(command: Callable[..., None]) -> Callable[..., None]:
         "headcount sessionize 'events/*.csv.gz' --output sessions --format csv",
         "headcount sessionize log.csv --map room=room_name,kind=event,at=ts --time-unit s",
         'headcount sessionize log.csv --map kind.join=joined,kind.leave="left|kicked"',
+        "headcount sessionize log.csv --attribute customer=account_name --attribute role=role",
     ]
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -352,6 +364,7 @@ def _meeting_object(meeting: "Meeting") -> dict[str, Any]:
                 "join": format_timestamp(entry.join),
                 "leave": None if entry.leave is None else format_timestamp(entry.leave),
                 "left_by": entry.left_by,
+                "attributes": values_of(entry.attributes),
             }
             for entry in meeting.participants
         ],

@@ -88,7 +88,9 @@ def import_(
             if name != "-" and not Path(name).exists():
                 raise BadInput("there is no such file", where=name)
         if any(mapping):
-            raise click.UsageError("--map and --time-unit are for files of events: remove them, or --source")
+            raise click.UsageError(
+                "--map, --attribute and --time-unit are for files of events: remove them, or --source"
+            )
         _import_exports(source, files, settings, skip_invalid=skip_invalid, as_json=as_json, **options)
         return
     for option, value in options.items():

@@ -102,7 +102,7 @@ def test_a_mapping_that_makes_no_sense_is_refused(arguments, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("room = 'x'", "'room' is unknown; a column map has [columns], [kinds] and time_unit"),
+        ("room = 'x'", "'room' is unknown; a column map has [columns], [kinds], [attributes] and time_unit"),
         ("columns = 'x'", "'columns' must be a table: write [columns]"),
         ("=", "is not TOML"),
     ],

@@ -1,5 +1,6 @@
 """Written files: their content, and that no incomplete file remains."""
 
+import csv
 import io
 import json
 
@@ -24,9 +25,15 @@ WHOLE = {
 ONGOING = WHOLE | {"id": "m2", "room": "green", "start": NINE + 5_000, "end": None, "ongoing": True}
 ADA = {
     "meeting_id": "m1", "room": "blue", "participant_id": "p1", "user_id": "u1", "user_name": "Ada", "join": NINE + 1_999,
-    "leave": NINE + 62_998, "left_by": "reported",
+    "leave": NINE + 62_998, "left_by": "reported", "attributes": '{"role":"host"}',
 }  # fmt: skip
-BOB = ADA | {"participant_id": "p2", "user_id": None, "user_name": None, "join": NINE + 31_999}
+BOB = ADA | {
+    "participant_id": "p2",
+    "user_id": None,
+    "user_name": None,
+    "join": NINE + 31_999,
+    "attributes": None,
+}
 EVE = ADA | {"meeting_id": "m2", "room": "green", "participant_id": "p3", "leave": None, "left_by": None}
 AS_OF = NINE + 90_500
 
@@ -81,8 +88,13 @@ def test_the_csv_header_names_the_time_zone():
 
 def test_null_values_are_empty_in_csv():
     assert participants_streamed(stream_csv).splitlines()[2] == (
-        '"m1","blue","p2",,,"2026-01-31T09:00:31.999Z","2026-01-31T09:01:02.998Z","reported"'
+        '"m1","blue","p2",,,"2026-01-31T09:00:31.999Z","2026-01-31T09:01:02.998Z","reported",'
     )
+
+
+def test_attributes_are_json_text_in_csv():
+    first = next(csv.DictReader(participants_streamed(stream_csv).splitlines()))
+    assert first["attributes"] == '{"role":"host"}'
 
 
 def test_ndjson_has_the_names_of_the_tables():
@@ -95,6 +107,7 @@ def test_ndjson_has_the_names_of_the_tables():
         "join": "2026-01-31T09:00:01.999Z",
         "leave": None,
         "left_by": None,
+        "attributes": '{"role":"host"}',
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headcount.batch.io.blocks import AS_NAMED, CODED, Block, ColumnMap, TableRows
+from headcount.batch.io.blocks import AS_NAMED, Block, ColumnMap, TableRows, is_coded
 from headcount.batch.io.schema import find_columns, require_columns, selected
 from headcount.errors import BadInput
 
@@ -44,9 +44,14 @@ def _require_magic(path: Path, where: str) -> None:
 
 
 def _coded_columns(path: Path, mapping: ColumnMap) -> list[str]:
-    """Return the columns to read as codes. Only existing ones: others would be an error."""
-    found = find_columns(pq.read_schema(path).names, mapping)
-    return [name for column, name in found.items() if column in CODED]
+    """Return the columns to read as codes. Only existing ones without fields of their own: others would be an error."""
+    schema = pq.read_schema(path)
+    found = find_columns(schema.names, mapping)
+    return [
+        name
+        for column, name in found.items()
+        if is_coded(column) and not pa.types.is_nested(schema.types[schema.names.index(name)])
+    ]
 
 
 @contextmanager

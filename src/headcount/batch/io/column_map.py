@@ -19,6 +19,7 @@ TIME_UNITS: Final = ("s", "ms", "us", "ns")
 
 _KIND_PREFIX: Final = "kind."
 _HOW: Final = "write pairs like room=room_name,kind=event,kind.join=joined, or name a .toml file"
+_HOW_ATTRIBUTE: Final = "write --attribute KEY=COLUMN, like customer=account_name"
 _LIKELY_PARTS: Final = {
     "leave": ("leave", "left", "exit", "disconnect", "logout", "quit"),
     "join": ("join", "enter", "connect", "login"),
@@ -36,21 +37,28 @@ def column_map(
     columns: Mapping[str, str] | None = None,
     kinds: Mapping[str, Any] | None = None,
     time_unit: str | None = None,
+    attributes: Mapping[str, str] | None = None,
 ) -> ColumnMap:
     """Return the mapping of these arguments of the library.
 
     `columns` has the column of the input by the column of events. `kinds` has a value, or several, by join, leave, end or
-    ignore. `time_unit` is 's', 'ms', 'us' or 'ns'. Raise `BadInput` for unknown names, and for a value of two kinds.
+    ignore. `time_unit` is 's', 'ms', 'us' or 'ns'. `attributes` has the column of the input by the key of an attribute. Raise
+    `BadInput` for unknown names, and for a value of two kinds.
     """
-    columns, kinds = columns or {}, kinds or {}
+    columns, kinds, attributes = columns or {}, kinds or {}, attributes or {}
     for name, column in columns.items():
         if name not in COLUMNS:
             raise BadInput(f"column map: events have no column '{name}'; they have {', '.join(COLUMNS)}")
         if not isinstance(column, str) or not column:
             raise BadInput(f"column map: the column for '{name}' must be a name, not {column!r}")
+    for key, column in attributes.items():
+        if not key or not isinstance(column, str) or not column:
+            raise BadInput(
+                f"attribute map: the column for the attribute '{key}' must be a name: {_HOW_ATTRIBUTE}"
+            )
     if time_unit not in (None, *TIME_UNITS):
         raise BadInput(f"the time unit must be one of {', '.join(TIME_UNITS)}, not '{time_unit}'")
-    return ColumnMap(dict(columns), _kind_by_value(kinds), time_unit)
+    return ColumnMap(dict(columns), _kind_by_value(kinds), time_unit, attributes=dict(attributes))
 
 
 def _kind_by_value(kinds: Mapping[str, Any]) -> dict[str, str]:
@@ -65,11 +73,14 @@ def _kind_by_value(kinds: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def parse_map(texts: Iterable[str], time_unit: str | None = None) -> ColumnMap:
+def parse_map(
+    texts: Iterable[str], time_unit: str | None = None, attributes: Iterable[str] = ()
+) -> ColumnMap:
     """Return the mapping of texts like `room=room_name,kind.join=joined|entered`, or of TOML files with these texts as names.
 
-    A later text overrides an earlier one. Raise `BadInput`.
+    `attributes` are texts like `customer=account_name`. A later text overrides an earlier one. Raise `BadInput`.
     """
+    singles: dict[str, str] = {}
     columns: dict[str, str] = {}
     kinds: dict[str, Any] = {}
     for text in texts:
@@ -77,6 +88,7 @@ def parse_map(texts: Iterable[str], time_unit: str | None = None) -> ColumnMap:
             in_file = _read_file(text)
             columns |= in_file.get("columns", {})
             kinds |= in_file.get("kinds", {})
+            singles |= in_file.get("attributes", {})
             time_unit = time_unit or in_file.get("time_unit")
         else:
             for pair in filter(None, (pair.strip() for pair in text.split(","))):
@@ -87,7 +99,12 @@ def parse_map(texts: Iterable[str], time_unit: str | None = None) -> ColumnMap:
                     kinds[name.removeprefix(_KIND_PREFIX)] = value.split("|")
                 else:
                     columns[name] = value
-    return column_map(columns, kinds, time_unit)
+    for text in attributes:
+        key, _, name = text.partition("=")
+        if not key or not name:
+            raise BadInput(f"attribute map: '{text}' is incomplete: {_HOW_ATTRIBUTE}")
+        singles[key] = name
+    return column_map(columns, kinds, time_unit, singles)
 
 
 def _read_file(path: str) -> dict[str, Any]:
@@ -98,9 +115,10 @@ def _read_file(path: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"is not TOML: {error}", where=path) from error
     for key, value in found.items():
-        if key not in ("columns", "kinds", "time_unit"):
+        if key not in ("columns", "kinds", "attributes", "time_unit"):
             raise BadInput(
-                f"'{key}' is unknown; a column map has [columns], [kinds] and time_unit", where=path
+                f"'{key}' is unknown; a column map has [columns], [kinds], [attributes] and time_unit",
+                where=path,
             )
         if key != "time_unit" and not isinstance(value, dict):
             raise BadInput(f"'{key}' must be a table: write [{key}]", where=path)

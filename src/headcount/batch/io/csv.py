@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from headcount.batch.io.blocks import AS_NAMED, CODED, Block, ColumnMap, Problem
+from headcount.batch.io.blocks import AS_NAMED, Block, ColumnMap, Problem, is_coded
 from headcount.batch.io.schema import require_columns, selected
 from headcount.batch.io.text_columns import CODES
 from headcount.batch.io.text_files import LONGEST_LINE, opened, require_utf8, too_long_a_line, unpacked
@@ -103,7 +103,7 @@ def _names(path: Path, where: str, dialect: _Dialect) -> list[str]:
 
 
 def _fast(path: Path, where: str, dialect: _Dialect, wanted: Mapping[str, str]) -> Iterator[Block]:
-    kinds = {name: CODES if column in CODED else pa.string() for column, name in wanted.items()}
+    kinds = {name: CODES if is_coded(column) else pa.string() for column, name in wanted.items()}
     parse = arrow_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
     convert = arrow_csv.ConvertOptions(include_columns=list(kinds), column_types=kinds, check_utf8=False)
     by_number = _RecordsByNumber(path, where, dialect)

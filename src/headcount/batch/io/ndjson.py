@@ -15,7 +15,17 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from headcount.batch.io.blocks import AS_NAMED, COLUMNS, REQUIRED, Block, ColumnMap, Problem, TextLines
+from headcount.batch.io.blocks import (
+    AS_NAMED,
+    ATTRIBUTE,
+    COLUMNS,
+    JSON_ATTRIBUTE,
+    REQUIRED,
+    Block,
+    ColumnMap,
+    Problem,
+    TextLines,
+)
 from headcount.batch.io.schema import find_columns, require_columns
 from headcount.batch.io.text_files import (
     LONGEST_LINE,
@@ -47,36 +57,68 @@ _Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 _TEXT: Final = _Number | str | None
-_TYPES: Final[dict[str, Any]] = dict.fromkeys(COLUMNS, _TEXT) | {"inferred": bool | str | None}
+_TYPES: Final[dict[str, Any]] = dict.fromkeys(COLUMNS, _TEXT) | {
+    "inferred": bool | str | None,
+    "attributes": msgspec.Raw,
+}
+_ATTRIBUTE_KEY: Final = re.compile(rb'"(attributes\.(?:[^"\\]|\\.)*)"\s*:')
+_ESCAPED: Final = re.compile(r'["\\\x00-\x1f]')
+"""Characters that JSON escapes: msgspec finds no key with one of them."""
 _UNTYPED: Final = msgspec.json.Decoder()
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Lines:
-    """The decoder of lines for a mapping, and the attribute of a decoded line that has each column of events."""
+    """The decoder of lines for a mapping, and the field of a decoded line that has each column of events.
 
-    def __init__(self, mapping: ColumnMap) -> None:
+    `singles` has the field of each single attribute by its key. Raise `BadInput` for a key that cannot be found.
+    """
+
+    def __init__(self, mapping: ColumnMap, where: str) -> None:
         self.mapping = mapping
-        self.attributes: dict[str, str] = {}
+        self.fields: dict[str, str] = {}
+        self.singles: dict[str, str] = {}
         by_key: dict[str, str] = {}
         for column in COLUMNS:
-            self.attributes[column] = by_key.setdefault(mapping.column(column), column)
+            self.fields[column] = by_key.setdefault(mapping.column(column), column)
+        for number, (key, name) in enumerate(mapping.attributes.items()):
+            self.singles[key] = by_key.setdefault(name, f"attribute_{number}")
+        unreadable = next(filter(_ESCAPED.search, by_key), None)
+        if unreadable is not None:
+            raise BadInput(
+                f"the key {unreadable!r} has a quote, a backslash or a control character: rename it, or put an attribute"
+                ' into an object "attributes"',
+                where=where,
+            )
         times = _Number | float | str | None if mapping.time_unit else _TEXT
-        fields = [(name, times if name in _TIMES else _TYPES[name], None) for name in by_key.values()]
+        types = _TYPES | dict.fromkeys(_TIMES, times)
+        fields = [(name, types.get(name, msgspec.Raw), None) for name in by_key.values()]
         line = msgspec.defstruct("Line", fields, gc=False, rename={name: key for key, name in by_key.items()})
         self.decoder = msgspec.json.Decoder(line)
         self.no_line = line()
+
+    def for_text(self, text: bytes, where: str) -> "_Lines":
+        """Return a decoder for the single attributes, too, that a text has besides those of the mapping."""
+        if f'"{ATTRIBUTE}'.encode() not in text:
+            return self
+        keys = {_UNTYPED.decode(b'"%b"' % key) for key in set(_ATTRIBUTE_KEY.findall(text))}
+        new = keys - {*self.mapping.attributes.values(), *self.mapping.columns.values()}
+        if not new:
+            return self
+        more = {name.removeprefix(ATTRIBUTE): name for name in sorted(new)}
+        return _Lines(replace(self.mapping, attributes={**more, **self.mapping.attributes}), where)
 
 
 def read_ndjson(path: str | Path, where: str, mapping: ColumnMap = AS_NAMED) -> Iterator[Block]:
     """Yield the lines of an NDJSON file, or of standard input if the path is '-'."""
     before = 0
-    decoder = _Lines(mapping)
+    decoder = _Lines(mapping, where)
     with opened(path, where) as file:
         while text := _some_lines(file, is_first=not before):
             lines = text.removesuffix(b"\n").split(b"\n")
             if not before:
-                decoder = _Lines(_with_keys(lines, where, mapping))
+                decoder = _Lines(_with_keys(lines, where, mapping), where)
+            decoder = decoder.for_text(text, where)
             yield _block(text, lines, before, file, decoder)
             before += len(lines)
     if not before:
@@ -128,7 +170,8 @@ def _with_keys(lines: list[bytes], where: str, mapping: ColumnMap) -> ColumnMap:
     # A line may omit unknown values, such as the participant of an end.
     if not keys.keys() >= set(_ALWAYS) and found.keys() - {*keys.values(), "id"}:
         require_columns(list(found), where, mapping)
-    return replace(mapping, columns={**mapping.columns, **keys})
+    singles = {name.removeprefix(ATTRIBUTE): keys.pop(name) for name in list(keys) if name not in COLUMNS}
+    return replace(mapping, columns={**mapping.columns, **keys}, attributes={**singles, **mapping.attributes})
 
 
 def _block(text: bytes, lines: list[bytes], before: int, file: TextFile, decoder: _Lines) -> Block:
@@ -168,11 +211,32 @@ def _rows(events: list[Any], decoder: _Lines) -> pa.Table:
     """Return the events as columns; optional ones only if they have values."""
     columns = {}
     for name in COLUMNS:
-        attribute = decoder.attributes[name]
-        found = list(map(attrgetter(attribute), events))
+        found = list(map(attrgetter(decoder.fields[name]), events))
         if name in REQUIRED or any(value is not None for value in found):
-            columns[name] = _time_column(found) if name in _TIMES else _text_column(found)
+            columns[name] = _COLUMN_OF.get(name, _text_column)(found)
+    for key, field in decoder.singles.items():
+        found = list(map(attrgetter(field), events))
+        if any(value is not None for value in found):
+            columns[JSON_ATTRIBUTE + key] = pa.array(map(_json, found), pa.binary())
     return pa.table(columns)
+
+
+def _json(value: Any) -> bytes | None:
+    """Return a value of a single attribute as JSON."""
+    text = bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
+    return None if text == b"null" else text
+
+
+def _object_column(found: list[Any]) -> pa.Array:
+    """Return objects as JSON texts. An object may be a JSON text in a string, as tables have it."""
+    return pa.array(map(_object, found), pa.binary())
+
+
+def _object(value: Any) -> bytes | None:
+    if not isinstance(value, msgspec.Raw):
+        return None if value is None else str(value).encode()
+    text = bytes(value)
+    return msgspec.json.decode(text, type=str).encode() if text.startswith(b'"') else text
 
 
 def _text_column(found: list[str | int | None]) -> pa.Array:
@@ -191,6 +255,9 @@ def _time_column(found: list[int | float | str | None]) -> pa.Array:
     if any(isinstance(value, str) for value in found):
         return pa.array([None if value is None else str(value) for value in found], pa.string())
     return pa.array(found, pa.float64() if any(isinstance(value, float) for value in found) else pa.int64())
+
+
+_COLUMN_OF: Final = dict.fromkeys(_TIMES, _time_column) | {"attributes": _object_column}
 
 
 def _line_error(line: bytes, mapping: ColumnMap) -> str:
@@ -212,7 +279,7 @@ def _line_error(line: bytes, mapping: ColumnMap) -> str:
 
 def _value_error(column: str, name: str, value: Any) -> str:
     """Return why a value of a column has a wrong type, or an empty text."""
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, str) or column == "attributes":
         return ""
     is_number = type(value) is int and abs(value) < 2**63
     if column == "inferred":

@@ -26,6 +26,7 @@ from headcount.batch.io.text_columns import CODES, one_array
 from headcount.batch.io.text_files import STANDARD_INPUT
 from headcount.errors import BadInput
 from headcount.kernel.names import NUL, nul_message
+from headcount.limits import WIDEST_LIMITS, Limits
 
 PIECE_ROWS: Final = 4_000_000
 """Maximum number of rows in memory at once: some hundred megabytes."""
@@ -59,16 +60,20 @@ def read(
     piece_rows: int = PIECE_ROWS,
     check: Check = _no_check,
     mapping: ColumnMap = AS_NAMED,
+    limits: Limits = WIDEST_LIMITS,
+    by_file: bool = False,
 ) -> "EventTables":
     """Return the tables of events. With `skip_invalid`, invalid rows are skipped and collected in `rejects`.
 
-    `check` may find more rows invalid. `EventTables` is returned as it is. Raise `BadInput` for files that do
+    `by_file`: each piece has rows of one file only. `check` may find more rows invalid, and so do the `limits` of attributes. `EventTables` is returned as it is. Raise `BadInput` for files that do
     not exist or have no known format; for their content, as they are read.
     """
     if isinstance(source, EventTables):
         return source
     rejects = CollectInvalidRows() if skip_invalid else RefuseInvalidRows()
-    return EventTables(_blocks(source, piece_rows, mapping), rejects, piece_rows, check)
+    return EventTables(
+        _blocks(source, piece_rows, mapping), rejects, piece_rows, check, limits, by_file=by_file
+    )
 
 
 class EventTables:
@@ -80,14 +85,25 @@ class EventTables:
     """
 
     def __init__(
-        self, blocks: Iterator[Block], rejects: Rejects, piece_rows: int, check: Check = _no_check
+        self,
+        blocks: Iterator[Block],
+        rejects: Rejects,
+        piece_rows: int,
+        check: Check = _no_check,
+        limits: Limits = WIDEST_LIMITS,
+        *,
+        by_file: bool = False,
     ) -> None:
+        self.where = ""
+        """The file of the latest piece, or of its last rows."""
         self.share = 0.0
         """The part of all files that has been read by the end of the latest piece, from 0 to 1, if known."""
         self.rejects = rejects
         self._blocks = blocks
         self._piece_rows = piece_rows
         self._check = check
+        self._limits = limits
+        self._by_file = by_file
 
     @property
     def rejected(self) -> int:
@@ -96,26 +112,27 @@ class EventTables:
 
     def __iter__(self) -> Iterator[EventTable]:
         together: list[pa.Table] = []
-        rows, share = 0, 0.0
-        for table, read_so_far in self._valid():
-            if rows and (rows + len(table) > self._piece_rows or not _fits(together[0], table)):
-                self.share = share
+        rows, share, where = 0, 0.0, ""
+        for table, read_so_far, file in self._valid():
+            is_other = self._by_file and file != where
+            if rows and (is_other or rows + len(table) > self._piece_rows or not _fits(together[0], table)):
+                self.share, self.where = share, where
                 yield joined(together)
                 together, rows = [], 0
             together.append(table)
             rows += len(table)
-            share = read_so_far
+            share, where = read_so_far, file
         self.rejects.finish()
-        self.share = share
+        self.share, self.where = share, where
         yield joined(together) if together else _EMPTY.empty_table()
 
-    def _valid(self) -> Iterator[tuple[pa.Table, float]]:
-        """Yield each block in canonical columns, without invalid rows, and the part that has been read by its end.
+    def _valid(self) -> Iterator[tuple[pa.Table, float, str]]:
+        """Yield each block in canonical columns, without invalid rows, the part that has been read by its end, and its file.
 
         It yields nothing more once invalid rows make it fail.
         """
         for block in self._blocks:
-            checked = canonical(block.rows, block.origin.where, block.mapping)
+            checked = canonical(block.rows, block.origin.where, block.mapping, self._limits)
             problems = [*block.problems, *checked.problems, *self._check(checked.table)]
             table = checked.table
             if problems:
@@ -126,7 +143,7 @@ class EventTables:
             elif checked.ignored is not None:
                 table = table.filter(pa.array(~checked.ignored))
             if not self.rejects.fails():
-                yield table, block.share
+                yield table, block.share, block.origin.where
 
 
 def require_domain(domain: str) -> None:

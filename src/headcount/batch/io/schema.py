@@ -1,6 +1,7 @@
 """Canonical columns, into which the rows of every reader are converted.
 
     room, domain, user_id, user_name, source_session   dictionary<int32, string>
+    attributes                                          dictionary<int32, string>: canonical JSON, of joins and leaves only
     participant_id                                      string, large_string or codes as above
     kind                                                int8: 0 join, 1 leave, 2 end
     inferred                                            int8: 0 reported, 1 snapshot, 2 timeout, 3 room_restarted
@@ -22,7 +23,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.batch.io.blocks import AS_NAMED, COLUMNS, REQUIRED, ColumnMap, Mask, Problem
+from headcount.batch.io.attribute_columns import read_attributes
+from headcount.batch.io.blocks import AS_NAMED, ATTRIBUTE, COLUMNS, REQUIRED, ColumnMap, Mask, Problem
 from headcount.batch.io.column_map import IGNORE, suggested_kinds, suggestion
 from headcount.batch.io.text_columns import (
     are_empty,
@@ -40,6 +42,7 @@ from headcount.batch.io.text_columns import (
 )
 from headcount.batch.io.time_columns import times
 from headcount.errors import BadInput
+from headcount.limits import WIDEST_LIMITS, Limits
 
 JOIN: Final = 0
 LEAVE: Final = 1
@@ -81,6 +84,13 @@ def require_columns(names: Sequence[str], where: str, mapping: ColumnMap = AS_NA
     ]
     if missing:
         raise BadInput(_missing_columns(missing, names, mapping), where=where)
+    for key, name in mapping.attributes.items():
+        if ATTRIBUTE + key not in wanted:
+            raise BadInput(
+                f"there is no column '{name}' for the attribute '{key}'; the columns are: {', '.join(names)}. Correct --attribute"
+                " (in Python: attributes={…})",
+                where=where,
+            )
     for name, count in Counter(names).items():
         if count > 1 and name in wanted.values():
             raise BadInput(f"there are {count} columns named '{name}': rename all but one", where=where)
@@ -101,6 +111,14 @@ def find_columns(names: Iterable[str], mapping: ColumnMap) -> dict[str, str]:
         candidates = [name] if name in exact else similar[_plain(name)]
         if len(candidates) == 1:
             found[column] = candidates[0]
+    for key, name in mapping.attributes.items():
+        candidates = [name] if name in exact else similar[_plain(name)]
+        if len(candidates) == 1:
+            found[ATTRIBUTE + key] = candidates[0]
+    used = {*mapping.attributes.values(), *mapping.columns.values()}
+    for name in sorted(exact - used):
+        if _plain(name).startswith(ATTRIBUTE):
+            found.setdefault(ATTRIBUTE + name.strip()[len(ATTRIBUTE) :], name)
     return found
 
 
@@ -122,7 +140,9 @@ def selected(rows: pa.Table, wanted: Mapping[str, str]) -> pa.Table:
     return rows.select(list(wanted.values())).rename_columns(list(wanted))
 
 
-def canonical(rows: pa.Table, where: str, mapping: ColumnMap = AS_NAMED) -> Checked:
+def canonical(
+    rows: pa.Table, where: str, mapping: ColumnMap = AS_NAMED, limits: Limits = WIDEST_LIMITS
+) -> Checked:
     """Return a block in canonical columns, with the problems found in it.
 
     `rows` have the names of columns of events already. Raise `BadInput` if a column has a type that cannot be converted.
@@ -135,6 +155,10 @@ def canonical(rows: pa.Table, where: str, mapping: ColumnMap = AS_NAMED) -> Chec
         if name in rows.column_names:
             columns[name], found = read(rows[name], mapping.column(name), where, mapping)
             problems += found
+    attributes, found = read_attributes(rows, columns["kind"].to_numpy() == END, where, mapping, limits)
+    problems += found
+    if attributes is not None:
+        columns["attributes"] = attributes
     ignored = _ignored(columns, mapping)
     problems += _participants(columns, ignored)
     problems += _joins_before_leaves(columns)

@@ -28,13 +28,14 @@ _PLAIN: dict[str, tuple[Any, int]] = {
     "user_id": (np.int32, NO_ROW),
     "user_name": (np.int32, NO_ROW),
     "source_session": (np.int32, NO_ROW),
+    "attributes": (np.int32, NO_ROW),
     "kind": (np.int8, 0),
     "inferred": (np.int8, 0),
     "at": (np.int64, 0),
     "joined_at": (np.int64, NEVER),
 }
 """The arrays of numbers: their type, and the value where nothing is known."""
-_CODED = ("room", "domain", "participant_id", "user_id", "user_name", "source_session")
+_CODED = ("room", "domain", "participant_id", "user_id", "user_name", "source_session", "attributes")
 
 
 class Collector:
@@ -108,7 +109,7 @@ class Collector:
         )
         names = Names(
             self._column("participant_id"), *self._texts(), self._column("user_id"), self._column("user_name"),
-            self._column("source_session"), NO_CODES, NO_CODES, NO_CODES,
+            self._column("source_session"), self._column("attributes"), NO_CODES, NO_CODES, NO_CODES,
         )  # fmt: skip
         return Columns(
             at=self._column("at"),
@@ -123,6 +124,7 @@ class Collector:
             user_ids=words["user_id"],
             user_names=words["user_name"],
             sessions=words["source_session"],
+            attributes=words["attributes"],
         )
 
     def _column(self, name: str) -> NDArray[Any]:

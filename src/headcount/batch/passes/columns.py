@@ -42,6 +42,7 @@ class Columns:
     user_ids: pa.Array | None
     user_names: pa.Array | None
     sessions: pa.Array | None
+    attributes: pa.Array | None
 
     def __len__(self) -> int:
         return len(self.at)
@@ -68,8 +69,11 @@ def columns_of(table: pa.Table) -> Columns:
         user_id, user_ids = _coded(columns.get("user_id"))
         user_name, user_names = _coded(columns.get("user_name"))
         session, sessions = _coded(columns.get("source_session"))
+        attributes, objects = _coded(columns.get("attributes"))
         codes, offsets, text, words = ids.result()
-    names = Names(codes, offsets, text, words, user_id, user_name, session, NO_CODES, NO_CODES, NO_CODES)
+    names = Names(
+        codes, offsets, text, words, user_id, user_name, session, attributes, NO_CODES, NO_CODES, NO_CODES
+    )
     joined_at = columns.get("joined_at")
     has_joins = joined_at is not None and joined_at.null_count < len(joined_at)
     inferred = columns.get("inferred")
@@ -86,6 +90,7 @@ def columns_of(table: pa.Table) -> Columns:
         user_ids=user_ids,
         user_names=user_names,
         sessions=sessions,
+        attributes=objects,
     )
 
 
@@ -98,6 +103,7 @@ def columns_with(
     user_ids: pa.Array | None,
     user_names: pa.Array | None,
     sessions: pa.Array | None,
+    attributes: pa.Array | None,
 ) -> Columns:
     """Return columns from arrays; absent ones are None."""
 
@@ -107,7 +113,7 @@ def columns_with(
 
     names = Names(
         NO_CODES, offsets, text, words_of(text), codes("user_id"), codes("user_name"), codes("source_session"),
-        NO_CODES, NO_CODES, NO_CODES,
+        codes("attributes"), NO_CODES, NO_CODES, NO_CODES,
     )  # fmt: skip
     inferred, joined_at = arrays["inferred"], arrays["joined_at"]
     return Columns(
@@ -123,6 +129,7 @@ def columns_with(
         user_ids=user_ids,
         user_names=user_names,
         sessions=sessions,
+        attributes=attributes,
     )
 
 

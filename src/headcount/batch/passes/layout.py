@@ -36,6 +36,7 @@ USER_NAME_KNOWN = 1 << 5
 IMPLIED = 1 << 6
 """The join was not reported as an event: a leave with `joined_at` implies it (R1)."""
 NAMES_KNOWN = USER_ID_KNOWN | USER_NAME_KNOWN
+ATTRIBUTES_KNOWN = 1 << 7
 
 # The way in which a stay ended. STILL_IN: it is open. DROPPED: it is part of another stay.
 STILL_IN, REPORTED, ROOM_ENDED, SNAPSHOT, TIMEOUT, ROOM_RESTARTED, DROPPED = range(7)
@@ -48,11 +49,15 @@ REASON_RANK = np.array([9, *map(sorted(_REASONS).index, _REASONS)], dtype=np.int
 """The rank of each `inferred` value: of several reasons the first by alphabet counts, as in the kernel."""
 
 # An entry of a meeting is four words, too: it is written over the events of its room, which are no
-# longer needed by then. The row and the way the stay ended share a word, the latter above; so do
-# the row with the user's id and, above, the row with the name.
+# longer needed by then. The row, the way the stay ended and the code of its attributes plus 1 share a word,
+# each above the one before; so do the row with the user's id and, above, the row with the name.
 JOIN, LEAVE, ROW_AND_LEFT_BY, NAME_ROWS = range(WORDS)
 ABOVE = 32
 BELOW = (1 << ABOVE) - 1
+LEFT_BY_BITS = 7
+ABOVE_LEFT_BY = ABOVE + 3
+MAX_ATTRIBUTES = (1 << (63 - ABOVE_LEFT_BY)) - 2
+"""The largest code of attributes that an entry has room for."""
 
 # Columns of the array of counts by room.
 MEETING_COUNT, ENTRY_COUNT = range(2)
@@ -68,8 +73,9 @@ STAYS, CLOSINGS, ACTIVE, SIGNS_USED = range(4)
 CURSORS = 4
 
 # Columns of `InstantSigns.names`: those from joins, and FROM_LEAVES further those from leaves.
-USER_ID, USER_NAME, SESSION = range(3)
-FROM_LEAVES = 3
+USER_ID, USER_NAME, SESSION, ATTRIBUTES = range(4)
+FROM_LEAVES = 4
+NAME_COLUMNS = 2 * FROM_LEAVES
 
 
 class Names(NamedTuple):
@@ -86,6 +92,7 @@ class Names(NamedTuple):
     user_id: Int32s
     user_name: Int32s
     session: Int32s
+    attributes: Int32s
     user_id_rank: Int32s
     user_name_rank: Int32s
     session_rank: Int32s
@@ -113,6 +120,7 @@ class Stays(NamedTuple):
     user_id_row: Int32s
     user_name_row: Int32s
     session: Int32s
+    attributes: Int32s
     follows: Int32s
     """The stay before, in a chain of stays that a reported leave would merge; else -1."""
 
@@ -149,6 +157,7 @@ class Participants(NamedTuple):
     unconfirmed_last: Int32s
     merged_user_id_row: Int32s
     merged_user_name_row: Int32s
+    merged_attributes: Int32s
     active_at: Int32s
     signs_at: Int32s
 
@@ -162,7 +171,21 @@ class InstantSigns(NamedTuple):
     reason: Int32s
     implied: Int32s
     names: NDArray[np.int32]
-    """Rows (user id, user name) and session code, from joins and from leaves: 6 columns."""
+    """Rows (user id, user name) and codes (session, attributes), from joins and from leaves: 8 columns."""
+
+
+class Merges(NamedTuple):
+    """A hash table of attributes that result from two: see `attributes.py`. Expression n is `first[n]`, `second[n]`, `kind[n]`.
+
+    `slots` has numbers plus 1, and 0 where it is free. `lengths` has the number of expressions, the number of codes, which
+    expressions follow, and 1 if an expression had no room.
+    """
+
+    slots: Int32s
+    first: Int32s
+    second: Int32s
+    kind: Int8s
+    lengths: Int64s
 
 
 class PairingState(NamedTuple):
@@ -175,6 +198,7 @@ class PairingState(NamedTuple):
     stays: Stays
     closings: Closings
     names: Names
+    merges: Merges
     cursor: Int64s
     counters: Int64s
 
@@ -203,19 +227,19 @@ class RoomEvents(NamedTuple):
 def new_signs(size: int) -> InstantSigns:
     """Return room for the signs of `size` participants."""
     place, signs, events, reason, implied = _arrays(size, "44444")
-    return InstantSigns(place, signs, events, reason, implied, np.empty((size, 6), np.int32))
+    return InstantSigns(place, signs, events, reason, implied, np.empty((size, NAME_COLUMNS), np.int32))
 
 
 def new_participants(size: int) -> Participants:
     """Return an empty table of `size` places, a power of two."""
-    participants = Participants(*_arrays(size, "UU1414444444"))
+    participants = Participants(*_arrays(size, "UU14144444444"))
     participants.used[:] = 0
     return participants
 
 
 def new_stays(size: int) -> Stays:
     """Return room for `size` stays."""
-    return Stays(*_arrays(size, "88144444"))
+    return Stays(*_arrays(size, "881444444"))
 
 
 def new_meetings(size: int) -> Meetings:

@@ -12,6 +12,7 @@ import numpy as np
 from headcount.batch.passes.jit import compiled, due, expire, falls_due, is_too_short, step
 from headcount.batch.passes.layout import (
     ABOVE,
+    ABOVE_LEFT_BY,
     BELOW,
     DROPPED,
     JOIN,
@@ -153,6 +154,7 @@ def write_entries(
     """Write the entries of meetings at..until-1 from `meetings.until` on, by join (R11)."""
     joins, leaves, left_by = stays.join, stays.leave, stays.left_by
     rows, user_id_rows, user_name_rows = stays.row, stays.user_id_row, stays.user_name_row
+    attributes = stays.attributes
     rules, horizon, as_of = cutoff.rules, cutoff.horizon, cutoff.as_of
     start, end, next_entry = meetings.start, meetings.end, meetings.until
     m = at
@@ -169,7 +171,11 @@ def write_entries(
             ended_by = np.int64(STILL_IN if leave > end[k] else left_by[stay])
             entries[p, JOIN] = max(join, start[k])
             entries[p, LEAVE] = min(leave, end[k])
-            entries[p, ROW_AND_LEFT_BY] = (ended_by << ABOVE) | np.int64(rows[stay])
+            entries[p, ROW_AND_LEFT_BY] = (
+                ((np.int64(attributes[stay]) + 1) << ABOVE_LEFT_BY)
+                | (ended_by << ABOVE)
+                | np.int64(rows[stay])
+            )
             entries[p, NAME_ROWS] = (np.int64(user_name_rows[stay]) << ABOVE) | (
                 np.int64(user_id_rows[stay]) & BELOW
             )

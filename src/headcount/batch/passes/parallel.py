@@ -9,11 +9,12 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from headcount.batch.passes import partition
+from headcount.batch.passes import attributes, partition
 from headcount.batch.passes.columns import Columns
 from headcount.batch.passes.layout import (
     COUNTERS,
@@ -29,7 +30,6 @@ from headcount.batch.passes.layout import (
     Int32s,
     Int64s,
     Meetings,
-    Names,
     PairingState,
     RoomEvents,
     Words,
@@ -64,6 +64,8 @@ class Result:
     entries: Int64s
     begins: Int64s
     """The entries of meeting m lie in `entries` from begins[m] on."""
+    attributes: pa.Array | None
+    """The attributes by the codes in `entries`: those of the columns, then those that result from several events."""
     counters: Int64s
     after_as_of: int
 
@@ -83,6 +85,7 @@ class _Rooms:
     meetings: Meetings
     entries: Int64s
     counts: Int64s
+    attributes: pa.Array | None
     counters: Int64s
     after_as_of: int
 
@@ -104,12 +107,14 @@ def _run_passes(columns: Columns, rules: Rules, as_of: Ms) -> Result:
         bounds=bounds,
         entries=rooms.entries,
         begins=rooms.meetings.until[order] - counts,
+        attributes=rooms.attributes,
         counters=rooms.counters,
         after_as_of=rooms.after_as_of,
     )
 
 
-class _Scratch(NamedTuple):
+@dataclass(slots=True)
+class _Scratch:
     """The arrays that one thread uses for one share of the rooms after the other."""
 
     state: PairingState
@@ -126,21 +131,52 @@ def _room_by_room(columns: Columns, rules: Rules, as_of: Ms) -> _Rooms:
     shares = _shares(starts, _SHARES_PER_THREAD * THREADS if len(events) > _MIN_ROWS_TO_DIVIDE else 1)
     counters = np.zeros((len(shares), COUNTERS), np.int64)
     meetings = [new_meetings(0)] * len(shares)
+    scratches: dict[int, _Scratch] = {}
 
     def work(scratch: _Scratch, share: int) -> None:
-        state = scratch.state._replace(counters=counters[share])
-        found = partition.sessionize_rooms(
-            *shares[share], rooms, state, rules, as_of, scratch.meetings, careful
-        )
+        scratches[share] = scratch
+        scratch.state = scratch.state._replace(counters=counters[share])
+        room, last = shares[share]
+        found = 0
+        while True:
+            room, found = partition.sessionize_rooms(
+                room, last, rooms, scratch.state, rules, as_of, scratch.meetings, found, careful
+            )
+            if room == last:
+                break
+            scratch.state = scratch.state._replace(merges=attributes.enlarged(scratch.state.merges))
         meetings[share] = Meetings._make(field[:found].copy() for field in scratch.meetings)
 
     largest_room = int(np.diff(starts).max(initial=1))
     largest_share = max(int(starts[last] - starts[first]) for first, last in shares)
-    in_threads(work, range(len(shares)), lambda: _scratch(largest_room, largest_share, columns.names))
+    in_threads(work, range(len(shares)), lambda: _scratch(largest_room, largest_share, columns))
+    words = _with_merged_attributes(rooms, shares, scratches, columns.attributes)
     # Each entry of a stay but the first was begun by a reset, and each reset needs a leave of its own.
     assert (rooms.counts[:, ENTRY_COUNT] <= np.diff(starts)).all()
     merged = Meetings(*(np.concatenate(fields) for fields in zip(*meetings, strict=True)))
-    return _Rooms(merged, rooms.entries, rooms.counts, counters.sum(axis=0), after_as_of)
+    return _Rooms(merged, rooms.entries, rooms.counts, words, counters.sum(axis=0), after_as_of)
+
+
+def _with_merged_attributes(
+    rooms: RoomEvents,
+    shares: Sequence[tuple[int, int]],
+    scratches: dict[int, _Scratch],
+    words: pa.Array | None,
+) -> pa.Array | None:
+    """Replace merged attributes in all entries by codes, and return the dictionary of these codes."""
+    if words is None:
+        return None
+    used = list({id(scratch): scratch for scratch in scratches.values()}.values())
+    merged, numbers = attributes.evaluate([scratch.state.merges for scratch in used], words)
+    numbers_of = {id(scratch): own for scratch, own in zip(used, numbers, strict=True)}
+
+    def replace_expressions(_: None, share: int) -> None:
+        own = numbers_of[id(scratches[share])]
+        if len(own):
+            attributes.replace_expressions(*shares[share], rooms, len(words), own)
+
+    in_threads(replace_expressions, range(len(shares)))
+    return merged
 
 
 def without_entries(result: Result) -> Result:
@@ -187,7 +223,7 @@ def _by_room(columns: Columns, as_of: Ms) -> tuple[Int64s, Words, int]:
     return starts, events, int((columns.at > as_of).sum())
 
 
-def _scratch(largest_room: int, largest_share: int, names: Names) -> _Scratch:
+def _scratch(largest_room: int, largest_share: int, columns: Columns) -> _Scratch:
     """Return arrays for rooms of up to `largest_room` events and shares of up to `largest_share`."""
     size = 2
     while size < 2 * largest_room:
@@ -198,7 +234,8 @@ def _scratch(largest_room: int, largest_share: int, names: Names) -> _Scratch:
         np.empty(largest_room, np.int32),
         new_stays(largest_room),
         Closings(np.empty(2 * largest_room, np.int64), np.empty(2 * largest_room, np.int32)),
-        names,
+        columns.names,
+        attributes.new_merges(0 if columns.attributes is None else len(columns.attributes)),
         np.zeros(CURSORS, np.int64),
         np.zeros(COUNTERS, np.int64),
     )

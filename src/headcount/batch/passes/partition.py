@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from headcount.batch.passes.attributes import IS_FULL
 from headcount.batch.passes.hash_keys import key_of
 from headcount.batch.passes.jit import compiled
 from headcount.batch.passes.layout import (
+    ATTRIBUTES_KNOWN,
     CLOSINGS,
     DROPPED,
     ENTRY_COUNT,
@@ -71,13 +73,14 @@ def scatter(first: int, last: int, columns: EventColumns, as_of: Ms, position: I
     at, kind, inferred, joined_at = columns.at, columns.kind, columns.inferred, columns.joined_at
     room, rank, names = columns.room, columns.rank, columns.names
     participant, offsets, words = names.participant, names.offsets, names.words
-    user_id, user_name = names.user_id, names.user_name
+    user_id, user_name, attributes = names.user_id, names.user_name, names.attributes
     has_inferred, has_joins, has_codes = (
         inferred.shape[0] > 0,
         joined_at.shape[0] > 0,
         participant.shape[0] > 0,
     )
     has_ids, has_names = user_id.shape[0] > 0, user_name.shape[0] > 0
+    has_attributes = attributes.shape[0] > 0
     for row in range(first, last):
         t = at[row]
         if t > as_of:
@@ -89,6 +92,8 @@ def scatter(first: int, last: int, columns: EventColumns, as_of: Ms, position: I
             flags |= USER_ID_KNOWN
         if has_names and user_name[row] != NO_ROW:
             flags |= USER_NAME_KNOWN
+        if has_attributes and attributes[row] != NO_ROW:
+            flags |= ATTRIBUTES_KNOWN
         low, high = np.uint64(0), np.uint64(0)
         if kind[row] != KIND_END:
             if has_codes:
@@ -138,15 +143,17 @@ def sessionize_rooms(
     rules: Rules,
     as_of: Ms,
     meetings: Meetings,
+    next_meeting: Any,
     careful: Any,
 ) -> Any:
     """Write the meetings and entries of rooms first..last-1, and their numbers to `rooms.counts`.
 
-    Returns the number of meetings. `careful`: see `pair`. Stays are overwritten room by room, so that memory which is
-    not needed is never touched.
+    Meetings are written from `next_meeting` on. Returns the room behind the last one that is complete, and the position
+    behind the last meeting: before a room whose merged attributes have no room in `state.merges`, it returns early.
+    `careful`: see `pair`. Stays are overwritten room by room, so that memory which is not needed is never touched.
     """
     stays, cursor = state.stays, state.cursor
-    next_meeting = 0
+    counters = state.counters.copy()
     for room in range(first, last):
         start, end = rooms.starts[room], rooms.starts[room + 1]
         events = rooms.events[start:end]
@@ -156,7 +163,12 @@ def sessionize_rooms(
             size *= 2
         state.participants.used[:size] = 0
         cursor[:] = 0
+        if state.names.attributes.shape[0]:
+            counters[:] = state.counters
         pair(events, np.uint64(size - 1), state, careful)
+        if state.merges.lengths[IS_FULL]:
+            state.counters[:] = counters
+            return room, next_meeting
         n_stays = cursor[STAYS]
         cutoff = Cutoff(rules, undecided_from(stays, n_stays, rules, as_of), as_of)
         meeting = fold(stays, n_stays, state.closings, cursor[CLOSINGS], cutoff, meetings, next_meeting)
@@ -168,7 +180,7 @@ def sessionize_rooms(
             order_all_ties(meetings, next_meeting, meeting, rooms.entries, state.names)
         rooms.counts[room, MEETING_COUNT], rooms.counts[room, ENTRY_COUNT] = meeting - next_meeting, needed
         next_meeting = meeting
-    return next_meeting
+    return last, next_meeting
 
 
 @compiled

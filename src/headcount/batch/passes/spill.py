@@ -7,6 +7,7 @@ their directory. Must not know how meetings are found.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -66,7 +67,7 @@ class Divisions:
         self._blocks: list[list[dict[str, tuple[int, str, int]]]] = [[] for _ in range(DIVISIONS)]
         self._domain = domain
         self._rooms = Vocabulary()
-        self._names = {name: Vocabulary() for name in ("user_id", "user_name", "source_session")}
+        self._names = {name: Vocabulary() for name in _CODED}
         self.rows = 0
         self.first_at: int | None = None
         self.last_at: int | None = None
@@ -111,6 +112,7 @@ class Divisions:
             "user_id": (names.user_id, columns.user_ids),
             "user_name": (names.user_name, columns.user_names),
             "source_session": (names.session, columns.sessions),
+            "attributes": (names.attributes, columns.attributes),
         }
 
         def number(_: None, name: str) -> None:
@@ -139,8 +141,8 @@ class Divisions:
         order = pc.sort_indices(pa.table({"room": rooms, "domain": domains}), sort_keys=keys)
         rank = np.empty(len(order), np.int32)
         rank[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
-        ids, names, sessions = (_words_or_none(self._names[name]) for name in self._names)
-        return Dictionaries(rooms.take(order), domains.take(order), ids, names), rank, sessions
+        ids, names, sessions, attributes = (_words_or_none(self._names[name]) for name in _CODED)
+        return Dictionaries(rooms.take(order), domains.take(order), ids, names, attributes), rank, sessions
 
     def columns(
         self, number: int, dictionaries: Dictionaries, rank: Int32s, sessions: pa.Array | None
@@ -152,13 +154,25 @@ class Divisions:
         columns = columns_with(
             {name: _joined(file, blocks, name) for name in _COLUMNS},
             *_texts(file, blocks),
-            rank, dictionaries.rooms, dictionaries.user_ids, dictionaries.user_names, sessions,
+            rank, dictionaries.rooms, dictionaries.user_ids, dictionaries.user_names, sessions, dictionaries.attributes,
         )  # fmt: skip
         file.empty()
         return columns
 
+    def add_attributes(self, result: Result, known: pa.Array | None) -> Int32s | None:
+        """Return the number of each attribute of a division, among those of all. Those behind `known` are its own."""
+        if known is None or result.attributes is None or len(result.attributes) == len(known):
+            return None
+        own = self._names["attributes"].numbers(result.attributes.slice(len(known)))
+        return np.concatenate([np.arange(len(known), dtype=np.int32), own])
 
-_COLUMNS = ("room", "at", "kind", "inferred", "joined_at", "user_id", "user_name", "source_session")
+    def with_all_attributes(self, dictionaries: Dictionaries) -> Dictionaries:
+        """Return the dictionaries with the attributes of all divisions."""
+        return replace(dictionaries, attributes=_words_or_none(self._names["attributes"]))
+
+
+_CODED = ("user_id", "user_name", "source_session", "attributes")
+_COLUMNS = ("room", "at", "kind", "inferred", "joined_at", *_CODED)
 _ABSENT = {"inferred": 0, "joined_at": 2**62}
 
 
@@ -201,8 +215,13 @@ def _texts(file: ArrayFile, blocks: Sequence[dict[str, Any]]) -> tuple[Int64s, N
 class Spilled:
     """The meetings of one division, their entries in a file."""
 
-    def __init__(self, result: Result, columns: Columns, file: ArrayFile) -> None:
+    def __init__(
+        self, result: Result, columns: Columns, file: ArrayFile, attributes: Int32s | None = None
+    ) -> None:
+        """`attributes`: see `Divisions.add_attributes`."""
         entries = InMemory(result, columns).entries(0, len(result.start))
+        if attributes is not None:
+            entries = entries._replace(attributes=_renumbered(entries.attributes, attributes))
         self.result = without_entries(result)
         self._file = file
         self._places = [file.append(array) for array in entries]
@@ -210,7 +229,8 @@ class Spilled:
     def entries(self, first: int, last: int) -> Entries:
         """Return the entries of meetings first..last-1."""
         begin, end = int(self.result.bounds[first]), int(self.result.bounds[last])
-        plain = [self._file.read(place, begin, end) for place in self._places[:5]]
-        offsets = self._file.read(self._places[5], begin, end + 1)
-        text = self._file.read(self._places[6], int(offsets[0]), int(offsets[-1]))
+        *numbers, offsets_at, text_at = self._places
+        plain = [self._file.read(place, begin, min(end, place[2])) for place in numbers]
+        offsets = self._file.read(offsets_at, begin, end + 1)
+        text = self._file.read(text_at, int(offsets[0]), int(offsets[-1]))
         return Entries._make([*plain, offsets - offsets[0], text])

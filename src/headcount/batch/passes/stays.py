@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from headcount.batch.passes.attributes import INSTANT, merged
 from headcount.batch.passes.hash_keys import HASHED, SIZE_SHIFT, is_same
 from headcount.batch.passes.jit import TRANSITIONS, compiled, inlined
 from headcount.batch.passes.layout import (
     ACTIVE,
+    ATTRIBUTES,
+    ATTRIBUTES_KNOWN,
     CLOSINGS,
     ENDS_OF_EMPTY_ROOMS,
     FROM_LEAVES,
@@ -23,6 +26,7 @@ from headcount.batch.passes.layout import (
     KIND_BITS,
     KIND_END,
     KIND_JOIN,
+    NAME_COLUMNS,
     NAMES_KNOWN,
     NO_ROW,
     REASON_RANK,
@@ -109,6 +113,7 @@ def pair(events: Words, mask: Any, room: PairingState, careful: Any) -> None:
     phases, stay_of, offsets, text = participants.phase, participants.stay, names.offsets, names.text
     join, leave, left_by, stay_row = stays.join, stays.leave, stays.left_by, stays.row
     user_id_row, user_name_row = stays.user_id_row, stays.user_name_row
+    attributes, attributes_of = stays.attributes, names.attributes
     closing_at, closing_stay = room.closings.at, room.closings.stay
     next_stay, next_closing = cursor[STAYS], cursor[CLOSINGS]
     shift = np.uint64(TIME_SHIFT)
@@ -149,11 +154,18 @@ def pair(events: Words, mask: Any, room: PairingState, careful: Any) -> None:
             stay_row[next_stay] = row
             user_id_row[next_stay] = row if flags & USER_ID_KNOWN else NO_ROW
             user_name_row[next_stay] = row if flags & USER_NAME_KNOWN else NO_ROW
+            attributes[next_stay] = attributes_of[row] if flags & ATTRIBUTES_KNOWN else NO_ROW
             stay_of[place] = next_stay
             phases[place] = IN
             next_stay += 1
-        elif transition == CLOSES | OUT:
+        elif transition == CLOSES | OUT and not (
+            flags & ATTRIBUTES_KNOWN
+            and attributes[stay_of[place]] != NO_ROW
+            and attributes[stay_of[place]] != attributes_of[row]
+        ):
             stay = stay_of[place]
+            if flags & ATTRIBUTES_KNOWN:
+                attributes[stay] = attributes_of[row]
             if flags & USER_ID_KNOWN and user_id_row[stay] == NO_ROW:
                 user_id_row[stay] = row
             if flags & USER_NAME_KNOWN and user_name_row[stay] == NO_ROW:
@@ -252,7 +264,7 @@ def signs_row(place: Any, room: PairingState) -> Any:
         signs.events[k] = 0
         signs.reason[k] = 0
         signs.implied[k] = 0
-        for column in range(6):
+        for column in range(NAME_COLUMNS):
             signs.names[k, column] = NO_ROW
     return k
 
@@ -283,6 +295,10 @@ def add_signs(flags: int, row: Any, place: Any, room: PairingState) -> None:
             signs.names[k, side + USER_NAME] = first_by_name(
                 signs.names[k, side + USER_NAME], row, names.user_name, names.user_name_rank, counters
             )
+    if flags & ATTRIBUTES_KNOWN:
+        signs.names[k, side + ATTRIBUTES] = merged(
+            signs.names[k, side + ATTRIBUTES], names.attributes[row], INSTANT, room.merges
+        )
     if names.session.shape[0] and names.session[row] != NO_ROW:
         known = signs.names[k, side + SESSION]
         signs.names[k, side + SESSION] = first_by_rank(

@@ -20,9 +20,11 @@ from headcount.batch.passes.hash_keys import words_for
 from headcount.batch.passes.jit import compiled
 from headcount.batch.passes.layout import (
     ABOVE,
+    ABOVE_LEFT_BY,
     BELOW,
     JOIN,
     LEAVE,
+    LEFT_BY_BITS,
     LEFT_BY_NAMES,
     NAME_ROWS,
     NO_ROW,
@@ -41,15 +43,23 @@ from headcount.kernel.rules import NEVER
 
 
 class Entries(NamedTuple):
-    """Entries of some meetings, one behind the other; names are codes, -1 where unknown."""
+    """Entries of some meetings, one behind the other; names and attributes are codes, -1 where unknown.
+
+    `attributes` is empty if the input has none.
+    """
 
     join: Int64s
     leave: Int64s
     left_by: Int8s
     user_id: Int32s
     user_name: Int32s
+    attributes: Int32s
     offsets: Int64s
     text: Bytes
+
+
+CODE_COLUMNS = Entries._fields[:6]
+"""The columns of `Entries` that have one number for each entry."""
 
 
 class Part(Protocol):
@@ -64,12 +74,13 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dictionaries:
-    """The names of rooms by number, and of users by code."""
+    """The names of rooms by number, and of users and attributes by code."""
 
     rooms: pa.Array
     domains: pa.Array
     user_ids: pa.Array | None
     user_names: pa.Array | None
+    attributes: pa.Array | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,7 @@ class InMemory:
             np.empty(size, np.int8),
             np.empty(size, np.int32),
             np.empty(size, np.int32),
+            np.empty(0 if result.attributes is None else size, np.int32),
             np.empty(size, np.int32),
         )
         encoded = _Encoded(result.bounds, result.begins, result.entries)
@@ -98,7 +110,7 @@ class InMemory:
             decode_entries(first + span[0], first + span[1], before, encoded, names, decoded)
 
         in_threads(decode, spans_of(last - first))
-        return Entries(*decoded[:5], *texts_at(decoded.participant, names.offsets, names.words))
+        return Entries(*decoded[:-1], *texts_at(decoded.participant, names.offsets, names.words))
 
 
 class _Encoded(NamedTuple):
@@ -117,6 +129,7 @@ class _Decoded(NamedTuple):
     left_by: Int8s
     user_id: Int32s
     user_name: Int32s
+    attributes: Int32s
     participant: Int32s
 
 
@@ -132,14 +145,18 @@ def decode_entries(
     participants, user_ids, user_names = names.participant, names.user_id, names.user_name
     join, leave, left_by = decoded.join, decoded.leave, decoded.left_by
     user_id, user_name, participant = decoded.user_id, decoded.user_name, decoded.participant
+    attributes = decoded.attributes
     has_codes, has_ids, has_names = participants.shape[0] > 0, user_ids.shape[0] > 0, user_names.shape[0] > 0
+    has_attributes = attributes.shape[0] > 0
     for m in range(first, last):
         entry = begins[m]
         for to in range(bounds[m] - before, bounds[m + 1] - before):
             join[to] = entries[entry, JOIN]
             leave[to] = entries[entry, LEAVE]
             row_and_left_by, rows = entries[entry, ROW_AND_LEFT_BY], entries[entry, NAME_ROWS]
-            left_by[to] = row_and_left_by >> ABOVE
+            left_by[to] = (row_and_left_by >> ABOVE) & LEFT_BY_BITS
+            if has_attributes:
+                attributes[to] = (row_and_left_by >> ABOVE_LEFT_BY) - 1
             row = row_and_left_by & BELOW
             participant[to] = participants[row] if has_codes else row
             user_id_row, user_name_row = np.int32(rows & BELOW), np.int32(rows >> ABOVE)
@@ -264,8 +281,14 @@ class Assembly:
             numbers(entries.join, TIME),
             numbers(entries.leave, TIME, entries.leave == NEVER),
             words(entries.left_by - 1, pa.array(LEFT_BY_NAMES), entries.left_by == STILL_IN),
+            self._attributes(entries),
         ]
         return pa.table(columns, schema=PARTICIPANTS)
+
+    def _attributes(self, entries: Entries) -> pa.Array:
+        if self._dictionaries.attributes is None:
+            return pa.nulls(len(entries.join), WORD)
+        return _names(entries.attributes, self._dictionaries.attributes)
 
     def _room_numbers(self, first: int, last: int) -> Int32s:
         return self.meetings["room"].chunk(0).indices.slice(first, last - first).to_numpy()  # type: ignore[no-any-return]
@@ -284,10 +307,8 @@ class Assembly:
             before += len(entries.join)
             found.append(entries)
         rows = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
-        columns = [
-            np.concatenate([getattr(entries, name) for entries in found])[rows]
-            for name in Entries._fields[:5]
-        ]
+        together = [np.concatenate([getattr(entries, name) for entries in found]) for name in CODE_COLUMNS]
+        columns = [column[rows] if len(column) else column for column in together]
         return Entries._make([*columns, *texts_at(rows, *_end_to_end(found))])
 
 

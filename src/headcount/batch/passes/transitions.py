@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from headcount.batch.passes.attributes import INSTANT, LATER, merged
 from headcount.batch.passes.jit import TRANSITIONS, compiled, inlined
 from headcount.batch.passes.layout import (
+    ATTRIBUTES,
     CANCELLED,
     CLOSINGS,
     DROPPED,
@@ -126,6 +128,16 @@ def add_names(stay: int, k: int, joins: Any, leaves: Any, room: PairingState) ->
         a = signs.names[k, SESSION] if joins else NO_ROW
         b = signs.names[k, FROM_LEAVES + SESSION] if leaves else NO_ROW
         stays.session[stay] = first_by_rank(a, b, names.session_rank, counters)
+    stays.attributes[stay] = with_attributes(stays.attributes[stay], k, joins, leaves, room)
+
+
+@compiled
+def with_attributes(known: Any, k: int, joins: Any, leaves: Any, room: PairingState) -> Any:
+    """Return known attributes with those of this instant, from joins, leaves or both (R1)."""
+    names = room.signs.names
+    a = names[k, ATTRIBUTES] if joins else np.int32(NO_ROW)
+    b = names[k, FROM_LEAVES + ATTRIBUTES] if leaves else np.int32(NO_ROW)
+    return merged(known, merged(a, b, INSTANT, room.merges), LATER, room.merges)
 
 
 @compiled
@@ -171,6 +183,7 @@ def apply_signs(t: Ms, k: int, place: int, room: PairingState) -> None:
                 participants.unconfirmed[place] = stay
                 participants.merged_user_id_row[place] = stays.user_id_row[stay]
                 participants.merged_user_name_row[place] = stays.user_name_row[stay]
+                participants.merged_attributes[place] = stays.attributes[stay]
                 add_merged_names(k, place, room)
             participants.unconfirmed_last[place] = stay
     if after in (IN, OUT):
@@ -179,6 +192,7 @@ def apply_signs(t: Ms, k: int, place: int, room: PairingState) -> None:
         stay = open_stay(t, place, participants.row[place], room)
         stays.user_id_row[stay] = NO_ROW
         stays.user_name_row[stay] = NO_ROW
+        stays.attributes[stay] = NO_ROW
         add_names(stay, k, True, not reopens, room)
         if after == IN_UNCONFIRMED:
             stays.follows[stay] = participants.unconfirmed_last[place]
@@ -197,24 +211,28 @@ def add_merged_names(k: int, place: int, room: PairingState) -> None:
         participants.merged_user_name_row[place] = name_row(
             k, USER_NAME, True, True, signs, names.user_name, names.user_name_rank, counters
         )
+    participants.merged_attributes[place] = with_attributes(
+        participants.merged_attributes[place], k, True, True, room
+    )
 
 
 @compiled
 def override(t: Ms, place: int, room: PairingState) -> None:
     """Override an unconfirmed leave: the stay lasted until now, and the later stays are part of it (R3a)."""
     participants, stays = room.participants, room.stays
-    merged = participants.unconfirmed[place]
+    whole = participants.unconfirmed[place]
     part = (
         participants.stay[place]
         if participants.stay[place] != NO_ROW
         else participants.unconfirmed_last[place]
     )
-    while part != merged:
+    while part != whole:
         stays.left_by[part] = DROPPED
         part = stays.follows[part]
-    stays.user_id_row[merged] = participants.merged_user_id_row[place]
-    stays.user_name_row[merged] = participants.merged_user_name_row[place]
-    participants.stay[place] = merged
+    stays.user_id_row[whole] = participants.merged_user_id_row[place]
+    stays.user_name_row[whole] = participants.merged_user_name_row[place]
+    stays.attributes[whole] = participants.merged_attributes[place]
+    participants.stay[place] = whole
     close_stay(t, REPORTED, place, room)
 
 

@@ -1,10 +1,13 @@
 """Import of event files: Parquet, NDJSON and CSV in Headcount's own columns, into the log.
 
-Responsible for limits and for log entries. Must not know file formats: the batch side reads files, whole columns at a time.
+Responsible for limits, for log entries and for their provenance: the name and the SHA-256 of their file. Must not know file formats: the batch side reads files, whole columns at a time.
 Imported events are never late, and are recognized if they are imported again. An interrupted import can be repeated.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from hashlib import file_digest
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -15,6 +18,7 @@ from headcount.batch.io.readers import EventTable, read
 from headcount.engine.catch_up import Progress, catch_up
 from headcount.engine.rules_guard import require_same_rules
 from headcount.ingest.importers.result import Imported
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.rules import Rules
 from headcount.limits import (
@@ -30,7 +34,7 @@ from headcount.limits import (
 )
 from headcount.store.dedup import log_entry
 from headcount.store.open import Store
-from headcount.store.records import LogEntry, Origin
+from headcount.store.records import UNKNOWN_PROVENANCE, LogEntry, Origin, Provenance
 
 _BATCH_ROWS: Final = 20_000
 _PIECE_ROWS: Final = 500_000
@@ -45,6 +49,7 @@ _NAMES: Final = (
     "joined_at",
     "inferred",
     "participant_id",
+    "attributes",
 )
 
 
@@ -75,9 +80,12 @@ def import_files(
         piece_rows=_PIECE_ROWS,
         check=lambda rows: _over_limits(rows, limits, now()),
         mapping=mapping,
+        limits=limits,
+        by_file=True,
     )
+    provenance = lru_cache(1)(_provenance)
     for piece in reading:
-        for entries in _entries(piece, domain, now(), limits):
+        for entries in _entries(piece, domain, now(), limits, provenance(reading.where)):
             appended = store.log.append([entries])[0]
             result.accepted += appended.accepted
             result.duplicates += appended.duplicates
@@ -85,6 +93,15 @@ def import_files(
     result.rejected = reading.rejected
     result.processed = catch_up(store, now, rules, stale_after, progress)
     return result
+
+
+def _provenance(where: str) -> Provenance:
+    """Return the name and the digest of a file; none for standard input, which cannot be read twice."""
+    path = Path(where)
+    if not path.is_file():
+        return UNKNOWN_PROVENANCE
+    with path.open("rb") as file:
+        return Provenance(f"file:{path.name}", file_digest(file, "sha256").digest())
 
 
 def _over_limits(rows: EventTable, limits: Limits, now: Ms) -> list[Problem]:
@@ -128,7 +145,9 @@ def _is_coded(column: pa.ChunkedArray) -> bool:
     return bool(pa.types.is_dictionary(column.type))
 
 
-def _entries(piece: pa.Table, domain: str, now: Ms, limits: Limits) -> Iterator[list[LogEntry]]:
+def _entries(
+    piece: pa.Table, domain: str, now: Ms, limits: Limits, provenance: Provenance
+) -> Iterator[list[LogEntry]]:
     """Yield the rows of a piece as entries, in order of time."""
     if not len(piece):
         return
@@ -142,16 +161,17 @@ def _entries(piece: pa.Table, domain: str, now: Ms, limits: Limits) -> Iterator[
         nothing = [None] * len(rows)
         others = [columns.get(name, nothing) for name in _NAMES]
         yield [
-            _entry(domain, now, *row)
+            _entry(domain, now, provenance, *row)
             for row in zip(columns["room"], columns["kind"], columns["at"], *others, strict=True)
         ]
 
 
 def _entry(
-    default_domain: str, received: Ms, room: str, kind: int, at: Ms, domain: str | None, user_id: str | None,
+    default_domain: str, received: Ms, provenance: Provenance, room: str, kind: int, at: Ms, domain: str | None, user_id: str | None,
     user_name: str | None, source_session: str | None, joined_at: Ms | None, inferred: int | None, who: Any,
+    attributes: Attributes | None,
 ) -> LogEntry:  # fmt: skip
     return log_entry(
         domain or default_domain, received, Origin.IMPORTED, _KINDS[kind], room, at, who, user_id, user_name,
-        source_session, joined_at, _INFERRED[inferred or 0], None,
+        source_session, joined_at, _INFERRED[inferred or 0], None, attributes, provenance,
     )  # fmt: skip
