@@ -84,7 +84,7 @@ def enlarged(merges: Merges) -> Merges:
     """Return a larger table with the same expressions."""
     size, codes, _ = merges.lengths.tolist()
     larger = new_merges(codes, _GROWTH * len(merges.first))
-    assert codes + len(larger.first) <= MAX_ATTRIBUTES, "an entry has no room for so many attributes"
+    assert codes + len(larger.first) <= MAX_ATTRIBUTES, "an entry has no room for more attributes"
     copy_merges(merges, size, larger)
     return larger
 
@@ -99,7 +99,7 @@ def copy_merges(merges: Merges, size: Any, to: Merges) -> None:
 def evaluate(tables: Sequence[Merges], words: pa.Array) -> tuple[pa.Array, list[Int32s]]:
     """Return the dictionary of attributes with the results of all expressions, and for each table the code of each result."""
     results = [_results(table, words) if table.lengths[_SIZE] else [] for table in tables]
-    texts = pa.array(dict.fromkeys(text for texts in results for text in texts), pa.string())
+    texts = pa.array(dict.fromkeys(text for own in results for text in own), pa.string())
     if not len(texts):
         return words, [np.empty(0, np.int32)] * len(tables)
     known = pc.index_in(texts, words)
@@ -110,7 +110,7 @@ def evaluate(tables: Sequence[Merges], words: pa.Array) -> tuple[pa.Array, list[
         if code is not None
     }
     found |= {text: len(words) + number for number, text in enumerate(new.to_pylist())}
-    numbers = [np.array([found[text] for text in texts], np.int32) for texts in results]
+    numbers = [np.array([found[text] for text in own], np.int32) for own in results]
     return pa.concat_arrays([words, new]), numbers
 
 
