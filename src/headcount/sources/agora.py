@@ -11,7 +11,7 @@ events (`payload.ts`) are whole seconds; `notifyMs` is the time of sending, and 
   is not needed.
 * A leave has the `duration` of the stay, in whole seconds, so a lost join loses nothing.
 * Hosts, audience, and participants of a plain call have their own numbers for join and leave. A change of role, to
-  host (111) or to audience (112), is neither.
+  host (111) or to audience (112), is neither. A leave has the role at that time, so only a join states the role.
 * Other products send to the same address if they are configured to, under the same numbers with other meanings: only
   `productId` 1 is read.
 * When the address is set, a probe about a channel `test_webhook` arrives; it has no participants.
@@ -46,7 +46,7 @@ _STARTED, _ENDED = 101, 102
 _JOINS: Final = frozenset({103, 105, 107})
 _LEAVES: Final = frozenset({104, 106, 108})
 _TYPES: Final = frozenset({_STARTED, _ENDED, *_JOINS, *_LEAVES})
-_ROLES: Final = {103: "host", 104: "host", 105: "audience", 106: "audience"}
+_ROLES: Final = {103: "host", 105: "audience"}
 _RECORDERS: Final = frozenset({3, 10})
 
 

@@ -6,6 +6,7 @@ that a request is genuine. Times are RFC 3339 with nanoseconds.
 * A connection is `peer_id`; a participant who comes back after a network loss has a new one. An abrupt loss is
   noticed after about 60 s, and the leave is late by that: `left_at` is the time of the notice.
 * A leave has the join time, so a lost `peer.join.success` loses nothing.
+* Roles and data may change. A leave has those at that time, but the time of the join: so only a join states attributes.
 * Failures are sent, too: `peer.join.failure`, `peer.leave.failure`. Their times are 0001-01-01,
   and they change nothing. That time anywhere means unknown.
 * `room.end.success` only has the time of sending in whole seconds. Each participant leaves with a
@@ -19,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.sources import fields
 from headcount.sources.api import (
@@ -110,11 +112,14 @@ def _participant_event(
         fields.optional_id(peer.session_id),
         joined_at,
         id=fields.optional_id(notice.id),
-        attributes=fields.attributes(
-            peer.user_data, role=None if _is_of_vendor(peer) else fields.role(peer.role)
-        ),
+        attributes=_attributes(peer) if kind is Kind.JOIN else None,
     )
     return ParsedEvent(event, _role(peer))
+
+
+def _attributes(peer: Data) -> Attributes | None:
+    role = None if _is_of_vendor(peer) else fields.role(peer.role)
+    return fields.attributes(peer.user_data, role=role)
 
 
 def _room(notice: Notice, data: Data) -> str:
