@@ -4,6 +4,7 @@ Responsible for counting what arrives from each source. Must not know HTTP, the 
 """
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from headcount.kernel.events import Ms
@@ -33,6 +34,7 @@ class SourceStats:
         self._lags: dict[str, Ms] = {}
         self._unwritten: dict[tuple[str, str], SourceStat] = {}
         self._in_writing: dict[tuple[str, str], SourceStat] = {}
+        self._complete: dict[str, dict[str, Ms]] = {COMPLETE_REQUESTS: {}, COMPLETE_POLLS: {}}
         self.totals: dict[tuple[str, str], int] = {}
         """Counts since the start of the process, by the source's kind and the kind of occurrence."""
 
@@ -45,16 +47,11 @@ class SourceStats:
 
     def record_request(self, sender: str, received: Ms) -> None:
         """Record that what a source or an API key sent until `received` is in the log."""
-        self._record_complete(sender, COMPLETE_REQUESTS, received)
+        self._complete[COMPLETE_REQUESTS][sender] = received
 
     def record_poll(self, token: str, until: Ms) -> None:
         """Record that what polls of a source found until a time is in the log."""
-        self._record_complete(token, COMPLETE_POLLS, until)
-
-    def _record_complete(self, sender: str, metric: str, until: Ms) -> None:
-        known = self._unwritten.get((sender, metric))
-        if known is None or known.last < until:
-            self._unwritten[sender, metric] = SourceStat(sender, metric, 0, until)
+        self._complete[COMPLETE_POLLS][token] = until
 
     def count(self, row: SourceRow, what: str, number: int = 1) -> None:
         """Count occurrences for metrics only."""
@@ -80,13 +77,24 @@ class SourceStats:
 
     def unwritten(self) -> list[SourceStat]:
         """Return the counters that are not known to be in the store, those in writing included."""
-        return list(_merged(self._in_writing, self._unwritten).values())
+        return [*_merged(self._in_writing, self._unwritten).values(), *self._completeness(self._complete)]
 
     def start_writing(self) -> list[SourceStat]:
         """Return the counters to write. They stay unwritten until `finish_writing`, so a failed write loses none."""
         unwritten, self._unwritten = self._unwritten, {}
+        complete, self._complete = self._complete, {metric: {} for metric in self._complete}
+        for stat in self._completeness(complete):
+            unwritten[stat.token, stat.metric] = stat
         self._in_writing = _merged(self._in_writing, unwritten)
         return list(self._in_writing.values())
+
+    @staticmethod
+    def _completeness(complete: Mapping[str, Mapping[str, Ms]]) -> list[SourceStat]:
+        return [
+            SourceStat(sender, metric, 0, until)
+            for metric, times in complete.items()
+            for sender, until in list(times.items())
+        ]
 
     def finish_writing(self) -> None:
         """Forget the counters of `start_writing`: they are in the store."""
