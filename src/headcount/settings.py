@@ -20,10 +20,13 @@ from zoneinfo import available_timezones
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
+from headcount.kernel.names import NUL
 from headcount.kernel.rules import Rules
-from headcount.limits import Limits
+from headcount.limits import ATTRIBUTE_KEY_BYTES, Limits, length_problem
 from headcount.store.database import file_of, mask_password
 from headcount.units import exact_duration, format_size, parse_duration, parse_size
+
+_MAX_USAGE_ATTRIBUTES: Final = 16
 
 
 class Kind(NamedTuple):
@@ -41,7 +44,9 @@ class Kind(NamedTuple):
     @property
     def metavar(self) -> str:
         """The placeholder of a value in help."""
-        return {"integer": "N", "time zone": "ZONE", "networks": "CIDR,…"}.get(self.type, self.type.upper())
+        return {"integer": "N", "time zone": "ZONE", "networks": "CIDR,…", "keys": "KEY,…"}.get(
+            self.type, self.type.upper()
+        )
 
 
 def _whole(least: int, most: int) -> Kind:
@@ -162,6 +167,22 @@ def _networks(value: Any) -> str:
     return text
 
 
+def _attribute_keys(value: Any) -> tuple[str, ...]:
+    """Return keys of attributes, from a list or a text that separates them by commas."""
+    keys = value.split(",") if isinstance(value, str) else value
+    if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
+        raise ValueError("expected keys of attributes separated by commas, such as customer,role")
+    keys = tuple(dict.fromkeys(key.strip() for key in keys if key.strip()))
+    if len(keys) > _MAX_USAGE_ATTRIBUTES:
+        raise ValueError(f"expected at most {_MAX_USAGE_ATTRIBUTES} keys")
+    for key in keys:
+        if NUL in key or "," in key or length_problem(key, max_bytes=ATTRIBUTE_KEY_BYTES):
+            raise ValueError(
+                f"expected keys of at most {ATTRIBUTE_KEY_BYTES} bytes without commas and U+0000"
+            )
+    return keys
+
+
 def _file(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("expected a path")  # noqa: TRY004 - reported with its origin, like all others
@@ -220,6 +241,7 @@ TABLE: Final = (
     Setting("max_attributes", 32, _whole(1, 256), "Maximum number of attributes of an event"),
     Setting("max_attribute_key_length", 64, _whole(1, 256), "Maximum length of the key of an attribute, in characters; in UTF-8, the limit is 256 bytes"),
     Setting("max_attribute_value_length", 512, _whole(1, 2_048), "Maximum length of an attribute that is a string, in characters; in UTF-8, the limit is 2,048 bytes"),
+    Setting("usage_attributes", ("customer", "role", "kind"), Kind("keys", f"at most {_MAX_USAGE_ATTRIBUTES}, separated by commas", _attribute_keys, ",".join), "Attributes of which usage is stored by value; usage by any other attribute is computed on request"),
     Setting("request_timeout_s", 30, _duration("1s", "1h"), "Timeout of the request headers, of the body, and of the database"),
     Setting("reads_per_5s", 100, _whole(0, 10**9), "Maximum number of read requests per API key in 5 seconds; 0 is no limit"),
     Setting("events_per_5s", 100_000, _whole(0, 10**9), "Maximum number of events per API key or source in 5 seconds; a snapshot counts its participants; 0 is no limit"),

@@ -42,8 +42,13 @@ class Bucket:
 
     def avg_participants(self, now: Ms) -> float:
         """Return the average of concurrent participants until `now` or the end, rounded down to four digits."""
-        duration_ms = min(self.end, now) - self.start
-        return self.participant_ms * 10_000 // duration_ms / 10_000 if duration_ms > 0 else 0.0
+        return avg_participants(self.participant_ms, self.start, min(self.end, now))
+
+
+def avg_participants(participant_ms: Ms, start: Ms, end: Ms) -> float:
+    """Return the average of concurrent participants in [start, end), rounded down to four digits."""
+    duration_ms = end - start
+    return participant_ms * 10_000 // duration_ms / 10_000 if duration_ms > 0 else 0.0
 
 
 def buckets_of(edges: Sequence[Ms], quarters: Mapping[int, QuarterUsage]) -> Iterator[Bucket]:

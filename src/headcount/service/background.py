@@ -131,15 +131,30 @@ class Delivery:
 
 
 async def roll_up_usage(core: Core) -> None:
-    """Add new meetings to the usage tables while this process leads, until cancelled."""
+    """Add new meetings to the usage tables while this process leads, until cancelled.
+
+    A leader first applies the setting of the attributes. If they have changed, everything is rolled up again.
+    """
+    is_applied = False
     while True:
         more = False
-        if core.worker.leads():
+        if not core.worker.leads():
+            is_applied = False
+        else:
             try:
+                if not is_applied:
+                    await asyncio.to_thread(_apply_usage_attributes, core)
+                    is_applied = True
                 more = await asyncio.to_thread(core.store.usage_rollup.step)
             except StoreError as error:
                 log.warning("usage rollup failed; will retry", reason=str(error))
         await asyncio.sleep(_ROLLUP_PAUSE_S if more else _ROLLUP_INTERVAL_S)
+
+
+def _apply_usage_attributes(core: Core) -> None:
+    attributes = core.settings["usage_attributes"]
+    if core.store.usage_rollup.set_attributes(attributes):
+        log.info("usage is rolled up again by other attributes", attributes=list(attributes))
 
 
 async def poll_sources(core: Core) -> None:

@@ -172,3 +172,103 @@ def test_an_unencoded_plus_is_accepted(busy):
 def test_another_domain_gets_nothing(busy):
     query = {"from": "2026-01-01", "to": "2026-01-02"}
     assert busy.ask("/usage", domain="other", **query).json()["totals"]["meetings"] == 0
+
+
+@pytest.fixture
+def customers(world):
+    """Two meetings of acme, which Globex joins once, as does somebody whose customer is unknown, and one of Initech."""
+    world.met(0, 3_600, "a", "b", customer="acme", role="host")
+    world.stay("c", 600, 1_800, customer="globex", role="guest", seat=7)
+    world.stay("d", 600, 1_200, role="guest")
+    world.met(2 * HOUR, 2 * HOUR + 900, "e", room="red", customer="initech")
+    world.met(3 * HOUR, 3 * HOUR + 60, "f", customer="acme", role="guest")
+    return world
+
+
+def groups(answer):
+    return [tuple(one.values()) for one in answer["data"]]
+
+
+@pytest.mark.parametrize("rolled_up", [False, True])
+def test_usage_is_grouped_by_an_attribute(customers, rolled_up):
+    if rolled_up:
+        customers.store.usage_rollup.finish()
+    answer = usage(customers, group_by="attribute.customer")
+    assert groups(answer) == [
+        ("acme", 2, 2 * HOUR + 60, 2),
+        ("globex", 1, 1_200, 1),
+        ("initech", 1, 900, 1),
+        (None, 1, 600, 1),
+    ]
+    assert (answer["total_count"], answer["remainder"]) == (4, None)
+    assert answer["totals"] == {
+        "meetings": 3,
+        "participant_seconds": sum(one["participant_seconds"] for one in answer["data"]),
+        "max_participants": 4,
+    }
+    in_red = usage(customers, group_by="attribute.customer", room="red")
+    assert groups(in_red) == [("initech", 1, 900, 1)]
+    assert in_red["totals"]["participant_seconds"] == 900
+
+
+def test_values_beyond_the_limit_are_added_up_in_the_remainder(customers):
+    answer = usage(customers, group_by="attribute.customer", limit=1)
+    assert groups(answer) == [("acme", 2, 2 * HOUR + 60, 2), (None, 1, 600, 1)]
+    assert answer["remainder"] == {"groups": 2, "meetings": 2, "participant_seconds": 2_100}
+    crowded = crowd(customers, group_by="attribute.customer", limit=1)
+    assert groups(crowded) == [
+        ("acme", 2, "2026-01-01T00:00:00.000Z", 0.084),
+        (None, 1, "2026-01-01T00:10:00.000Z", 0.0069),
+    ]
+    assert crowded["remainder"] == {"groups": 2, "avg_participants": 0.0243}
+    assert crowded["totals"]["max_participants"] == 4
+
+
+@pytest.mark.parametrize("rolled_up", [False, True])
+def test_usage_is_filtered_by_attributes(customers, rolled_up):
+    if rolled_up:
+        customers.store.usage_rollup.finish()
+
+    def totals(**conditions):
+        found = usage(customers, group_by="total", **conditions)["totals"]
+        return found["meetings"], found["participant_seconds"], found["max_participants"]
+
+    assert totals(**{"attribute.customer": "acme"}) == (2, 2 * HOUR + 60, 2)
+    assert totals(**{"attribute.customer": "acme", "attribute.role": "guest"}) == (1, 60, 1)
+    assert totals(**{"attribute.seat": "7"}) == (1, 1_200, 1)
+    assert totals(**{"attribute.role": "guest", "room": "red"}) == (0, 0, 0)
+    by_room = usage(customers, group_by="room", **{"attribute.customer": "acme"})
+    assert [one["room"] for one in by_room["data"]] == ["blue"]
+    by_role = usage(customers, group_by="attribute.role", **{"attribute.customer": "acme"})
+    assert groups(by_role) == [("host", 1, 2 * HOUR, 2), ("guest", 1, 60, 1)]
+    hours = crowd(customers, **{"attribute.customer": "initech"})["data"]
+    assert [hour["max_participants"] for hour in hours][:4] == [0, 0, 1, 0]
+
+
+def test_an_attribute_without_usage_has_one_group_without_a_value(customers):
+    everybody = usage(customers, group_by="total")["totals"]
+    (group,) = usage(customers, group_by="attribute.plan")["data"]
+    assert group == {"value": None, **everybody}
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"group_by": "attribute."}, 'write "attribute.KEY", such as "attribute.customer"'),
+        ({"group_by": "attributes.customer"}, 'write "attribute.KEY", such as "attribute.customer"'),
+        ({"attribute.role": ""}, "is not allowed to be empty"),
+        ({"group_by": "attribute.role", "limit": "0"}, "greater than or equal to 1"),
+    ],
+)
+def test_an_invalid_condition_or_group_is_refused(world, query, sentence):
+    for path in ("/usage", "/concurrency"):
+        status, _, info = world.refused(path, **{"from": "2026-01-01"}, **query)
+        assert status == 400
+        assert sentence in info
+
+
+def test_too_many_stays_for_one_answer_are_refused(customers, monkeypatch):
+    monkeypatch.setattr("headcount.store.usage.scan._MAX_STAYS", 4)
+    status, _, info = customers.refused("/usage", **{"from": "2026-01-01", "attribute.seat": "7"})
+    assert status == 400
+    assert "usage_attributes" in info

@@ -1,4 +1,4 @@
-"""Usage: meetings, participant time and concurrency, by hour, day, month or room.
+"""Usage: meetings, participant time and concurrency, by hour, day, month, room or attribute.
 
 Responsible for the buckets in a time zone and for the answers. A bucket is complete: if `from` or `to` are within it,
 all of it counts. It must not know how usage is counted: the store has it by quarters of an hour.
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import date, tzinfo
 from typing import Annotated, Any, Final
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from headcount.http import params
 from headcount.http.context import Answer, QueryContext
 from headcount.http.errors import invalid
 from headcount.http.operations import operation
-from headcount.http.params import Param, one_of
+from headcount.http.params import Param, Parser, one_of
 from headcount.http.routes.health import complete_until
 from headcount.http.schemas import (
     CompleteUntil,
@@ -33,14 +34,36 @@ from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.maintenance.completeness import Completeness
-from headcount.reporting.usage import Bucket, buckets_of, total_of
+from headcount.reporting.usage import Bucket, avg_participants, buckets_of, total_of
 from headcount.store.usage.quarters import QUARTER_MS
+from headcount.store.usage.totals import QuarterUsages
 from headcount.store.usage.totals import RoomUsage as RoomUsageRow
+from headcount.store.usage.totals import ValueUsage as ValueUsageRow
 from headcount.timezones import EARLIEST, LATEST, boundaries, format_local, parse_calendar_zone, start_of_day
 
-_MAX_ROOMS: Final = 10_000
+_MAX_GROUPS: Final = 10_000
+_DEFAULT_VALUES: Final = 100
 _USAGE_GROUPS: Final = ("day", "hour", "month", "room", "total")
 _CONCURRENCY_GROUPS: Final = ("hour", "day")
+
+
+def _group_by(*words: str) -> Parser[str]:
+    """Return the parser of a size of buckets or `attribute.KEY`."""
+    parse_word = one_of(*words).parse
+
+    def parse(name: str, text: str) -> str:
+        if text.startswith("attribute"):
+            params.attribute_key(text)
+            return text
+        return parse_word(name, text)
+
+    pattern = {"type": "string", "pattern": r"^attribute\..+$"}
+    return Parser({"anyOf": [{"type": "string", "enum": list(words)}, pattern]}, parse)
+
+
+def _limit(name: str, text: str) -> int:
+    return min(params.POSITIVE.parse(name, text), _MAX_GROUPS)
+
 
 FROM: Final = Param(
     "from",
@@ -55,8 +78,16 @@ TO: Final = Param(
     "End, in the same form; a day is exclusive. Default: now. The bucket that contains it counts completely.",
     None,
 )
-GROUP_BY_USAGE: Final = Param("group_by", one_of(*_USAGE_GROUPS), "The size of a bucket.", "day")
-GROUP_BY_CONCURRENCY: Final = Param("group_by", one_of(*_CONCURRENCY_GROUPS), "The size of a bucket.", "hour")
+_GROUP_BY: Final = "The size of a bucket, or `attribute.KEY` for a group of each value of that attribute."
+GROUP_BY_USAGE: Final = Param("group_by", _group_by(*_USAGE_GROUPS), _GROUP_BY, "day")
+GROUP_BY_CONCURRENCY: Final = Param("group_by", _group_by(*_CONCURRENCY_GROUPS), _GROUP_BY, "hour")
+LIMIT: Final = Param(
+    "limit",
+    Parser({"type": "integer", "minimum": 1, "maximum": _MAX_GROUPS}, _limit),
+    "Maximum number of values with `group_by=attribute.KEY`. The group `remainder` stands for the rest. More than"
+    f" {_MAX_GROUPS:,} means {_MAX_GROUPS:,}.",
+    _DEFAULT_VALUES,
+)
 TIMEZONE: Final = Param(
     "timezone",
     params.ZONE,
@@ -79,6 +110,19 @@ AverageParticipants = Annotated[
 Start = Annotated[LocalTime, doc("Start of the first bucket, in the same form.")]
 End = Annotated[LocalTime, doc("End of the last bucket, in the same form.")]
 ZoneName = Annotated[str, doc("The time zone.")]
+Value = Annotated[
+    str | None,
+    doc(
+        "The value: a string as it is, a number or boolean as JSON. `null` for participants without the attribute."
+    ),
+]
+ValueMeetings = Annotated[
+    Count,
+    doc(
+        "Number of meetings that started and had a participant of the group. A meeting can count in several groups."
+    ),
+]
+Groups = Annotated[Count, doc("Number of values that are not listed.")]
 
 
 class UsageTotals(Schema):
@@ -109,6 +153,23 @@ class RoomUsage(Schema):
     max_participants: PeakParticipants
 
 
+class ValueUsage(Schema):
+    """Usage of the participants with a value of an attribute."""
+
+    value: Value
+    meetings: ValueMeetings
+    participant_seconds: ParticipantSeconds
+    max_participants: PeakParticipants
+
+
+class UsageRemainder(Schema):
+    """Usage of the values that are not listed, added up."""
+
+    groups: Groups
+    meetings: Annotated[Count, doc("Sum of the numbers of the groups.")]
+    participant_seconds: ParticipantSeconds
+
+
 class _Heading(Schema, rename={"from_": "from"}):
     timezone: ZoneName
     group_by: str
@@ -132,6 +193,15 @@ class UsageByRoom(_Heading):
     totals: UsageTotals
     total_count: Count
     data: list[RoomUsage]
+
+
+class UsageByValue(_Heading):
+    """Usage by the values of an attribute, most participant time first."""
+
+    totals: UsageTotals
+    total_count: Count
+    data: list[ValueUsage]
+    remainder: UsageRemainder | None
 
 
 class ConcurrencyBucket(Schema):
@@ -161,6 +231,31 @@ class Concurrency(_Heading):
     data: list[ConcurrencyBucket]
 
 
+class ValueConcurrency(Schema):
+    """Concurrent participants with a value of an attribute."""
+
+    value: Value
+    max_participants: PeakParticipants
+    max_participants_at: PeakTime
+    avg_participants: AverageParticipants
+
+
+class ConcurrencyRemainder(Schema):
+    """Concurrent participants of the values that are not listed."""
+
+    groups: Groups
+    avg_participants: AverageParticipants
+
+
+class ConcurrencyByValue(_Heading):
+    """Concurrent participants by the values of an attribute, the highest average first."""
+
+    totals: ConcurrencyTotals
+    total_count: Count
+    data: list[ValueConcurrency]
+    remainder: ConcurrencyRemainder | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Window:
     """The buckets of a query. `edges` are the start of each bucket and the end of the last one."""
@@ -177,6 +272,10 @@ class _Window:
     def end_quarter(self) -> int:
         return self.edges[-1] // QUARTER_MS
 
+    def average(self, participant_ms: Ms, now: Ms) -> float:
+        """Return the average number of participants in the whole time, until now."""
+        return avg_participants(participant_ms, self.edges[0], min(self.edges[-1], now))
+
     def heading(
         self, group: str, completeness: Completeness
     ) -> tuple[str, str, str, str, str, EventSource | None]:
@@ -189,50 +288,102 @@ class _Window:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """The groups of an answer by the values of an attribute: those that are listed, and the rest."""
+
+    count: int
+    listed: list[ValueUsageRow]
+    rest: list[ValueUsageRow]
+    quarters: QuarterUsages
+
+    @property
+    def rest_ms(self) -> Ms:
+        return sum(one.participant_ms for one in self.rest)
+
+
 @operation(
-    "GET", "/usage", "getUsage", "Get usage", Usage, UsageByRoom,
-    tag="Usage", params=(FROM, TO, GROUP_BY_USAGE, TIMEZONE, ROOM),
+    "GET", "/usage", "getUsage", "Get usage", UsageByValue, Usage, UsageByRoom,
+    tag="Usage", params=(FROM, TO, GROUP_BY_USAGE, TIMEZONE, ROOM, LIMIT, *params.ATTRIBUTES),
 )  # fmt: skip
 def get_usage(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Returns started meetings, participant time and peak participants, by hour, day or month of a time zone, or by room."""
+    """Returns started meetings, participant time and peak participants, by hour, day or month of a time zone, by room, or by attribute."""
     query = request.query_params
     completeness = context.completeness(domain)
     now, group = context.now(), GROUP_BY_USAGE.get(query)
-    room = ROOM.get(query)
+    room, conditions = ROOM.get(query), params.attribute_filters(query)
     window = _window(query, group, now)
     first, end = window.first_quarter, window.end_quarter
+    if group.startswith("attribute."):
+        values = _values(context, domain, query, window, now)
+        totals = _totals(total_of(window.edges, values.quarters))
+        by_value = [_value_usage(used) for used in values.listed]
+        return encode(
+            UsageByValue(
+                *window.heading(group, completeness), totals, values.count, by_value, _usage_remainder(values)
+            )
+        ), {}
     if group == "room":
-        rooms, quarters = context.usage.by_room(domain, room, first, end, now)
+        rooms, quarters = context.usage.by_room(domain, room, first, end, now, conditions)
         totals = _totals(total_of(window.edges, quarters))
-        by_room = [_room_usage(used) for used in rooms[:_MAX_ROOMS]]
+        by_room = [_room_usage(used) for used in rooms[:_MAX_GROUPS]]
         return encode(UsageByRoom(*window.heading(group, completeness), totals, len(rooms), by_room)), {}
-    quarters = context.usage.by_quarter(domain, room, first, end, now)
+    quarters = context.usage.by_quarter(domain, room, first, end, now, conditions)
     totals = _totals(total_of(window.edges, quarters))
     buckets = [_usage_bucket(total, window.zone) for total in buckets_of(window.edges, quarters)]
     return encode(Usage(*window.heading(group, completeness), totals, len(buckets), buckets)), {}
 
 
 @operation(
-    "GET", "/concurrency", "getConcurrency", "Get concurrency", Concurrency,
-    tag="Usage", params=(FROM, TO, GROUP_BY_CONCURRENCY, TIMEZONE, ROOM),
+    "GET", "/concurrency", "getConcurrency", "Get concurrency", ConcurrencyByValue, Concurrency,
+    tag="Usage", params=(FROM, TO, GROUP_BY_CONCURRENCY, TIMEZONE, ROOM, LIMIT, *params.ATTRIBUTES),
 )  # fmt: skip
 def get_concurrency(context: QueryContext, domain: str, request: Request) -> Answer:
-    """Returns the peak number of participants, its time, and the average, by hour or day of a time zone."""
+    """Returns the peak number of participants, its time, and the average, by hour or day of a time zone, or by attribute."""
     query = request.query_params
     completeness = context.completeness(domain)
     now, group = context.now(), GROUP_BY_CONCURRENCY.get(query)
     window = _window(query, group, now)
-    room = ROOM.get(query)
-    quarters = context.usage.by_quarter(domain, room, window.first_quarter, window.end_quarter, now)
-    data = [_concurrency_bucket(total, window.zone, now) for total in buckets_of(window.edges, quarters)]
-    total = total_of(window.edges, quarters)
-    totals = ConcurrencyTotals(
-        total.max_participants, _optional_time(total.max_participants_at), total.avg_participants(now)
+    room, conditions = ROOM.get(query), params.attribute_filters(query)
+    if group.startswith("attribute."):
+        values = _values(context, domain, query, window, now)
+        by_value = [_value_concurrency(used, window, now) for used in values.listed]
+        remainder = None
+        if values.rest:
+            remainder = ConcurrencyRemainder(len(values.rest), window.average(values.rest_ms, now))
+        totals = _concurrency_totals(total_of(window.edges, values.quarters), now)
+        return encode(
+            ConcurrencyByValue(
+                *window.heading(group, completeness), totals, values.count, by_value, remainder
+            )
+        ), {}
+    quarters = context.usage.by_quarter(
+        domain, room, window.first_quarter, window.end_quarter, now, conditions
     )
+    data = [_concurrency_bucket(total, window.zone, now) for total in buckets_of(window.edges, quarters)]
+    totals = _concurrency_totals(total_of(window.edges, quarters), now)
     return encode(Concurrency(*window.heading(group, completeness), totals, len(data), data)), {}
 
 
 OPERATIONS: Final = (get_usage, get_concurrency)
+
+
+def _values(context: QueryContext, domain: str, query: QueryParams, window: _Window, now: Ms) -> _Values:
+    """Return the groups by the attribute of `group_by`. Participants without it are always listed."""
+    key = params.attribute_key(GROUP_BY_USAGE.get(query))
+    found, quarters = context.usage.by_value(
+        domain,
+        key,
+        ROOM.get(query),
+        window.first_quarter,
+        window.end_quarter,
+        now,
+        params.attribute_filters(query),
+    )
+    limit = LIMIT.get(query)
+    top = {one.value for one in [one for one in found if one.value is not None][:limit]} | {None}
+    listed = [one for one in found if one.value in top]
+    return _Values(len(found), listed, [one for one in found if one.value not in top], quarters)
 
 
 def _window(query: Any, group: str, now: Ms) -> _Window:
@@ -279,6 +430,28 @@ def _usage_bucket(total: Bucket, zone: tzinfo) -> UsageBucket:
 
 def _room_usage(used: RoomUsageRow) -> RoomUsage:
     return RoomUsage(used.room, used.meetings, used.participant_ms // 1_000, used.peak)
+
+
+def _value_usage(used: ValueUsageRow) -> ValueUsage:
+    return ValueUsage(used.value, used.meetings, used.participant_ms // 1_000, used.peak)
+
+
+def _usage_remainder(values: _Values) -> UsageRemainder | None:
+    if not values.rest:
+        return None
+    return UsageRemainder(len(values.rest), sum(one.meetings for one in values.rest), values.rest_ms // 1_000)
+
+
+def _value_concurrency(used: ValueUsageRow, window: _Window, now: Ms) -> ValueConcurrency:
+    return ValueConcurrency(
+        used.value, used.peak, rfc3339(used.peak_at), window.average(used.participant_ms, now)
+    )
+
+
+def _concurrency_totals(total: Bucket, now: Ms) -> ConcurrencyTotals:
+    return ConcurrencyTotals(
+        total.max_participants, _optional_time(total.max_participants_at), total.avg_participants(now)
+    )
 
 
 def _concurrency_bucket(total: Bucket, zone: tzinfo, now: Ms) -> ConcurrencyBucket:
