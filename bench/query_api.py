@@ -39,12 +39,12 @@ PEOPLE_A_MEETING = 5
 
 def make(path: Path, meetings: int) -> None:
     store = open_store(str(path), durability="off")
-    starts = [(room, start) for room in range(ROOMS) for start in _starts(room, meetings // ROOMS)]
-    rows = sorted(_meeting(room, start) for room, start in starts)
+    starts = [(room, start) for room in range(ROOMS) for start in starts_of(room, meetings // ROOMS)]
+    rows = sorted(meeting_of(room, start) for room, start in starts)
     _put_meetings(store, rows)
-    _put(store, "upsert_stay", (stay for room, start in starts for stay in _stays(room, start)))
-    _put_meetings(store, sorted(_meeting(room, None) for room in range(ROOMS)))
-    _put(store, "upsert_stay", (stay for room in range(ROOMS) for stay in _stays(room, None)))
+    _put(store, "upsert_stay", (stay for room, start in starts for stay in stays_of(room, start)))
+    _put_meetings(store, sorted(meeting_of(room, None) for room in range(ROOMS)))
+    _put(store, "upsert_stay", (stay for room in range(ROOMS) for stay in stays_of(room, None)))
     with store.database.writing() as connection:
         connection.run_text("analyze;\n")
     store.close()
@@ -61,13 +61,13 @@ def store_with(meetings: int, *, again: bool = False) -> Path:
     return path
 
 
-def _starts(room: int, number: int) -> list[int]:
+def starts_of(room: int, number: int) -> list[int]:
     chance = random.Random(room)
     slot = A_YEAR_MS // number
     return [NOW - A_YEAR_MS + n * slot + chance.randrange(slot - 3_000_000) for n in range(number)]
 
 
-def _meeting(room: int, start: int | None) -> MeetingRow:
+def meeting_of(room: int, start: int | None) -> MeetingRow:
     name = f"room-{room:05}"
     if start is None:
         begun = NOW - 600_000 - room
@@ -75,7 +75,7 @@ def _meeting(room: int, start: int | None) -> MeetingRow:
     return MeetingRow(PAST, meeting_id(PAST, name, start), name, start, start + 2_400_000, PEOPLE_A_MEETING)
 
 
-def _stays(room: int, start: int | None) -> Iterator[StayRow]:
+def stays_of(room: int, start: int | None) -> Iterator[StayRow]:
     chance = random.Random(f"{room} {start}")
     begun = NOW - 600_000 - room if start is None else start
     for n in range(PEOPLE_A_MEETING):
