@@ -52,7 +52,7 @@ PARAMETERS = (
     "timeframe_start", "timeframe_end", "starting_after", "ending_before", "ongoing", "no_participants", "min_participants",
     "min_duration", "order", "joined_after", "joined_before", "userId", "userName", "expected",
     "starts_at", "ends_at", "min_attendance_ratio", "late_after_seconds", "left_early_before_seconds", "types", "token", "last_event_id", "wait", "after",
-    "before", "sort", "min_minutes", "min_people", "people", "tab", "was", "like", "done", "rooms", "link", "next", "length",
+    "before", "sort", "min_minutes", "min_people", "attributes", "attribute.role", "include", "people", "tab", "was", "like", "done", "rooms", "link", "next", "length",
 )  # fmt: skip
 FIELDS = (
     "name", "scope.read", "scope.admin", "scope.nothing", "role", "id", "about", "lasts", "digest", "masked", "url", "retry",

@@ -25,12 +25,14 @@ from headcount.store.records import MeetingRow, SupersededMeeting
 
 _PAGE_SIZE: Final = 50
 _MAX_SORTED: Final = 1_000
+_MAX_KEYS: Final = 100
+"""Keys of attributes that are suggested."""
 INFERRED: Final = frozenset({LeftBy.SNAPSHOT, LeftBy.TIMEOUT, LeftBy.ROOM_RESTARTED})
 RANGES: Final = ("today", "yesterday", "7d", "30d", "month", "all")
 _DEFAULT_RANGE: Final = "7d"
 _STATES: Final = {"any": None, "ongoing": True, "ended": False}
 _ORDERS: Final = ("desc", "asc")
-_FILTERS: Final = ("room", "user", "state", "min_people", "min_minutes")
+_FILTERS: Final = ("room", "user", "state", "min_people", "min_minutes", "attributes")
 _PARAMETERS: Final = (*_FILTERS, "from", "to", "range", "sort", "order", "timezone")
 
 
@@ -91,6 +93,7 @@ async def page(view: View) -> Response:
         table, notice = await asyncio.to_thread(load_by_start, view, by_start), str(error)
     days = date_ranges.of_address(view.query, view, _DEFAULT_RANGE)
     first_day = await asyncio.to_thread(date_ranges.first_day_of_data, view)
+    stored = view.context.store.meetings
     return render(
         view,
         "_meetings.html" if view.request.headers.get("hx-target") == "meetings" else "meetings.html",
@@ -101,6 +104,7 @@ async def page(view: View) -> Response:
         sort_keys=SORT_KEYS,
         ranges=RANGES,
         states=list(_STATES),
+        attribute_keys=await asyncio.to_thread(stored.attribute_keys, view.domain, _MAX_KEYS),
         days=days.within_data(first_day),
         has_data=first_day is not None,
         api_query=_api_query(view),
@@ -206,6 +210,7 @@ def filter_of(params: Mapping[str, str], view: View) -> MeetingFilter:
         min_duration=None if minutes is None else minutes * 60_000,
         runs_from=date_ranges.start_ms(days, view),
         runs_before=date_ranges.end_ms(days, view),
+        attributes=query.attributes(params, "attributes"),
     )
 
 
@@ -229,11 +234,13 @@ def _api_query(view: View) -> str:
         "to": meeting_filter.runs_before,
         "min_duration": meeting_filter.min_duration,
     }
-    parameters = {
+    parameters: dict[str, Any] = {
         "room": meeting_filter.room,
         "user_id": meeting_filter.user_id,
         "ongoing": None if meeting_filter.ongoing is None else str(meeting_filter.ongoing).lower(),
         "min_participants": meeting_filter.min_participants,
         "order": view.query.get("order") or None,
-    } | {name: None if value is None else value // 1_000 for name, value in times_ms.items()}
+    }
+    parameters |= {name: None if value is None else value // 1_000 for name, value in times_ms.items()}
+    parameters |= {f"attribute.{key}": value for key, value in meeting_filter.attributes}
     return urlencode({name: value for name, value in parameters.items() if value is not None})

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 from headcount.dashboard.renderer import TEXTS
 from headcount.errors import BadInput
+from headcount.kernel.attributes import AttributeFilter
 from headcount.kernel.events import Ms
 
 _MAX_LENGTH: Final = 512
+_MAX_ATTRIBUTES: Final = 8
 _MAX_NUMBER: Final = 10**9
 _MAX_DIGITS: Final = 20
 """Python refuses to parse numbers of thousands of digits."""
@@ -39,6 +41,23 @@ def number(query: Mapping[str, str], name: str) -> int | None:
     if not value.isdecimal() or not value.isascii() or len(value) > _MAX_DIGITS or int(value) > _MAX_NUMBER:
         raise BadInput(TEXTS("query.number", name=name, given=value[:50]))
     return int(value)
+
+
+def attributes(query: Mapping[str, str], name: str) -> tuple[AttributeFilter, ...]:
+    """Return conditions like `customer=acme, role=host`. A part without `=` continues the value before it. Raise `BadInput`."""
+    found: list[AttributeFilter] = []
+    given = text(query, name) or ""
+    for part in given.split(",") if given.strip() else ():
+        key, sign, value = part.partition("=")
+        if not sign and found:
+            found[-1] = AttributeFilter(found[-1].key, f"{found[-1].value},{part.rstrip()}")
+        elif not (key.strip() and value.strip()):
+            raise BadInput(TEXTS("query.attributes", name=name, given=part.strip()[:50]))
+        else:
+            found.append(AttributeFilter(key.strip(), value.strip()))
+    if len({condition.key for condition in found}) < len(found) or len(found) > _MAX_ATTRIBUTES:
+        raise BadInput(TEXTS("query.attribute_keys", name=name, most=_MAX_ATTRIBUTES))
+    return tuple(found)
 
 
 def choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

@@ -161,9 +161,44 @@ def test_days_are_those_of_the_time_zone(service):
     assert (on("2026-06-02", "UTC"), on("2026-06-01", "UTC")) == (0, 1)
 
 
+def test_meetings_are_filtered_by_attributes(dashboard, service):
+    for number, customer in enumerate(("Acme, Inc", "other")):
+        begin = time.time() - 5_000 + number * 1_000
+        events = [
+            {
+                "room": f"of {customer}",
+                "kind": "join",
+                "participant_id": who,
+                "at": begin,
+                "attributes": attributes,
+            }
+            for who, attributes in (("a", {"customer": customer, "role": "host"}), ("b", {"role": "guest"}))
+        ]
+        events.append({"room": f"of {customer}", "kind": "end", "at": begin + 600})
+        assert service.client().post("/events?wait=true", json=events).status_code == 200
+    page = dashboard.at("/meetings?range=all")
+    page.get_by_label("Attributes").fill("customer=Acme, Inc, role=host")
+    page.get_by_role("button", name="Apply").click()
+    expect(rows(page)).to_have_count(1)
+    expect(rows(page)).to_contain_text("of Acme, Inc")
+    client = sign_in(service)
+
+    def rooms(conditions):
+        listed = client.get(f"{BASE}/meetings.json", params={"range": "all", "attributes": conditions}).json()
+        return [row["room"] for row in listed["rows"]]
+
+    assert rooms("customer=other,role=host") == ["of other"]
+    assert rooms("customer=other,role=guest") == []
+    exported = client.get(f"{BASE}/meetings.csv?range=all&attributes=customer%3Dother").text
+    assert "of other" in exported
+    assert "of Acme" not in exported
+    shown = client.get(f"{BASE}/meetings?range=all&attributes=customer%3DAcme, Inc").text
+    assert "attribute.customer=Acme%2C+Inc" in shown
+
+
 @pytest.mark.parametrize(
     "asked", ["from=yesterday", "from=1999-01-01", "min_people=-1", "min_minutes=x", "state=sleeping", "order=up", "sort=colour",
-              "from=2026-02-02&to=2026-02-01", "after=nobody", "room=" + "x" * 600]
+              "from=2026-02-02&to=2026-02-01", "after=nobody", "attributes=acme", "attributes=role=", "attributes=a=1,a=2", "room=" + "x" * 600]
 )  # fmt: skip
 def test_an_invalid_query_is_refused_with_a_message(service, asked):
     answer = sign_in(service).get(f"{BASE}/meetings?{asked}")
