@@ -1,6 +1,7 @@
 """The operation that video servers send webhooks to, over HTTP: names of any JSON type, and payloads of which a part counts."""
 
 import json
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
@@ -15,7 +16,7 @@ from headcount.ingest.source_stats import SourceStats
 from headcount.limits import Limits
 from headcount.sources.registry import SOURCES
 from headcount.store.open import open_store
-from headcount.store.sources import SourceRow
+from headcount.store.sources import DeadLetter, SourceRow
 from support.golden_payloads import FILES
 from support.key_pairs import pair
 
@@ -151,6 +152,16 @@ def test_a_partial_dead_letter_can_be_retried(world):
     result = retry_dead_letters(world.store, lambda: NOW, Limits())
     assert result == RetryResult(0, 0, 1)
     assert len(world.logged()) == 2
+
+
+def test_a_retried_dead_letter_has_mapped_attributes(world):
+    """The payload is parsed as the source is configured then."""
+    row = world.store.sources.find("jitsi")
+    world.store.sources.change(replace(row, options={"attributes": {"customer": "/extra/customer"}}))
+    body = json.dumps(json.loads(destroyed(ANN)) | {"extra": {"customer": "acme"}}).encode()
+    world.store.sources.add_dead_letter(DeadLetter(0, "jitsi", NOW, "", {}, body, "an older version failed"))
+    assert retry_dead_letters(world.store, lambda: NOW, Limits()) == RetryResult(1, 2, 0)
+    assert [event.attributes for event in world.logged()] == ['{"customer":"acme"}', None]
 
 
 def test_a_payload_without_any_part_that_can_be_read_is_a_dead_letter(world):

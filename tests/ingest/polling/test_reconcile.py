@@ -29,6 +29,11 @@ def test_a_participant_without_events_joined_at_the_time_of_the_list():
     assert event.inferred is Inferred.SNAPSHOT
 
 
+def test_an_inferred_join_has_the_attributes_of_the_list():
+    (event,) = reconcile([listed("ann", 40, attributes='{"role":"host"}')], {}, EMPTY, 100).joins
+    assert event.attributes == '{"role":"host"}'
+
+
 def test_a_participant_without_events_and_times_joined_when_the_list_was_requested():
     assert joins_of(reconcile([listed("ann")], {}, EMPTY, 100)) == [("ann", 100)]
 
