@@ -100,8 +100,8 @@ def connect(events: Sequence[ParsedEvent]) -> list[ParsedEvent]:
     An event that lacks the name of its room has the session instead: the room is that of the session's other events. A
     participant without a role, in one stay, has the role that another event of that stay states.
     """
-    named = _with_names(events) if any(_lacks_name(event) for event, *_ in events) else list(events)
-    roles = {_stay_key(event): role for event, role, *_ in named if role is not Role.PERSON}
+    named = _with_names(events) if any(_lacks_name(event) for event, _, _, _ in events) else list(events)
+    roles = {_stay_key(event): role for event, role, _, _ in named if role is not Role.PERSON}
     return [_with_role(parsed, roles) for parsed in named] if roles else named
 
 
@@ -112,7 +112,7 @@ def _with_role(parsed: ParsedEvent, roles: Mapping[StayKey, Role]) -> ParsedEven
 
 def _with_names(events: Sequence[ParsedEvent]) -> list[ParsedEvent]:
     names: defaultdict[str, set[str]] = defaultdict(set)
-    for event, *_ in events:
+    for event, _, _, _ in events:
         if event.source_session and not _lacks_name(event):
             names[event.source_session].add(event.room)
     return [_named(parsed, names.get(parsed.event.source_session or "", set())) for parsed in events]

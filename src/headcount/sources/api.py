@@ -213,7 +213,9 @@ def parse_items(
     errors = 0
     for index, item in enumerate(items):
         try:
-            found += [one if one.item else one._replace(item=item) for one in parse(item)]
+            found += [
+                ParsedEvent(one.event, one.role, one.server_wide, one.item or item) for one in parse(item)
+            ]
         except (BadInput, InvalidEvent) as error:
             problem = BadInput(_reason(error), place=f"{name}[{index}]")
             errors += 1
@@ -263,7 +265,7 @@ def _with_mapped(parsed: ParsedEvent, attributes: AttributeMap, mapped: Mapping[
         values = {**mapped, **values_in(parsed.item, attributes)}
         known = with_mapped(parsed.event.attributes, values)
         return parsed._replace(event=replace(parsed.event, attributes=known), item=None)
-    return parsed if parsed.item is None else parsed._replace(item=None)
+    return parsed if parsed.item is None else ParsedEvent(parsed.event, parsed.role, parsed.server_wide)
 
 
 def _reason(error: BadInput | InvalidEvent) -> str:

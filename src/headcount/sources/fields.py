@@ -70,11 +70,12 @@ def attributes(known: Value = None, /, **stated: Value) -> Attributes | None:
     Metadata is an object, or a text with one in JSON; any other text has no attributes. What `stated` has precedes what `known`
     has. A value that is no text, number or boolean is unknown, as is an empty text: see `Value`.
     """
-    metadata = json_object(known)
+    metadata = json_object(known) if known else {}
+    values = {key: value for key, value in stated.items() if value is not None and value != ""}
+    if not metadata and not values:
+        return None
     try:
-        return canonical(
-            {**metadata, **{key: value for key, value in stated.items() if value not in (None, "")}}
-        )
+        return canonical({**metadata, **values})
     except InvalidAttribute:
         valid = [pair for pair in (*metadata.items(), *stated.items()) if _is_attribute(*pair)]
         return canonical(dict(valid))

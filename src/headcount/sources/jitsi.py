@@ -64,9 +64,9 @@ class Notice(msgspec.Struct):
 
 
 _DECODER: Final = msgspec.json.Decoder(Notice)
-_NOT_FROM_TOKEN: Final = (
+_NOT_FROM_TOKEN: Final = frozenset((
     "occupant_jid", "joined_at", "left_at", "id", "name", "avatar", "moderator", "total_dominant_speaker_time",
-)  # fmt: skip
+))  # fmt: skip
 """Fields of an occupant that are no attributes, as they have a place of their own or are not about the user."""
 _MODERATORS: Final = ("owner", "moderator", "teacher")
 """Affiliations in a token that make a moderator."""
@@ -169,10 +169,12 @@ def _participant_event(
 
 def _role(occupant: Occupant) -> str | None:
     """Return the role that the token states: by a flag, or by the affiliation that a module grants."""
+    if occupant.affiliation is None and occupant.moderator is None:
+        return None
     affiliation = fields.role(occupant.affiliation)
     if affiliation in _MODERATORS or fields.flag(occupant.moderator):
         return MODERATOR
-    return None if affiliation is None and occupant.moderator is None else PARTICIPANT
+    return PARTICIPANT
 
 
 def jid_role(jid: str) -> Role:

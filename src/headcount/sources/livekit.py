@@ -268,6 +268,8 @@ def participant_role(one: Description) -> Role:
 
 def participant_attributes(one: Description) -> Attributes | None:
     """Return the attributes of a participant of a webhook or a list, and those in metadata that is a JSON object."""
+    if not one.metadata and not one.attributes:
+        return None
     found = {**fields.json_object(one.metadata), **fields.json_object(one.attributes)}
     return fields.attributes({key: value for key, value in found.items() if key not in _STATES})
 
