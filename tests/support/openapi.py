@@ -15,7 +15,7 @@ BOOLEAN = {
 }
 """All spellings that the API accepts, where the document has the canonical one."""
 NUMBER = "^-?[0-9]+(\\.[0-9]*)?([eE][+ -]?[0-9]{1,3})?$"
-TEXTS = {"room", "user_id", "userId", "userName", "expected"}
+TEXTS = {"room", "user_id", "userId", "userName", "expected", "role", "participant_id"}
 """Parameters that filter on a text, and must not be empty."""
 
 
@@ -43,7 +43,7 @@ def with_accepted_spellings(document):
                         {"type": "number"}
                         | {k: param["schema"][k] for k in ("minimum",) if k in param["schema"]}
                     )
-                if param["name"] not in TEXTS:
+                if param["name"] not in TEXTS and not param["name"].startswith("attribute."):
                     accepted.append({"enum": [""]})
                 if len(accepted) > 1 or accepted[0] is BOOLEAN:
                     param["schema"] = {"anyOf": accepted}

@@ -15,6 +15,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
 from headcount.limits import NAME_BYTES, Limits, length_problem, require_events, time_problem, truncate
 from headcount.sources.event_format import (
+    ATTRIBUTES_SCHEMA,
     UNDECODABLE,
     EventBody,
     Timestamp,
@@ -38,7 +39,7 @@ class PresentParticipantBody(msgspec.Struct, forbid_unknown_fields=True):
     participant_id: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 512})]
     user_id: Annotated[str | None, Meta(extra_json_schema={"maxLength": 512})] = None
     user_name: str | None = None
-    attributes: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})] = msgspec.field(
+    attributes: Annotated[msgspec.Raw, Meta(extra_json_schema=ATTRIBUTES_SCHEMA)] = msgspec.field(
         default_factory=msgspec.Raw
     )
 

@@ -34,6 +34,17 @@ def _field(description: str, **schema: Any) -> Meta:
     return Meta(description=description, extra_json_schema=schema)
 
 
+ATTRIBUTES_SCHEMA: Final = {
+    "type": "object",
+    "nullable": True,
+    "additionalProperties": {
+        "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}],
+        "nullable": True,
+    },
+}
+"""Attributes in the OpenAPI document. A value that is null is unknown."""
+
+
 class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     """An event. Names have at most 512 characters and 1,024 bytes in UTF-8. An empty optional text means none."""
 
@@ -63,8 +74,7 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
         _field(
             "In a join or a leave: the caller's own values by key, strings, numbers or booleans. At most 32 keys"
             " of 64 characters, and strings of 512. `role`, `email`, `customer`, `external_id` and `kind` have a meaning.",
-            type="object",
-            additionalProperties={"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]},
+            **ATTRIBUTES_SCHEMA,
         ),
     ] = msgspec.field(default_factory=msgspec.Raw)
 
