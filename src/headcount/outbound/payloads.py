@@ -29,6 +29,7 @@ _MAX_POWER: Final = 20
 """The powers of ten between which JavaScript writes numbers without an exponent."""
 _INDEX: Final = re.compile("0|[1-9][0-9]{0,9}")
 _MAX_INDEX: Final = 2**32 - 2
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 Fields = dict[str, Any]
@@ -49,7 +50,7 @@ def encode(message: Message, *, extensions: bool) -> str:
 
 def to_json(value: Any) -> str:
     """Return a value as JSON, as JavaScript writes it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = _encode(value)
     return text if _SURROGATE.search(text) is None else _escaped(text)
 
 
@@ -66,9 +67,16 @@ def seconds(ms: Ms) -> int | float:
 
 def _attributes(values: Mapping[str, Value]) -> str:
     """Return attributes as JSON, as JavaScript writes them: keys that are indexes of an array come first, by number."""
+    if not any(map(_INDEX.fullmatch, values)) and all(map(_is_written_alike, values.values())):
+        return to_json(values)
     indexes = sorted((key for key in values if _INDEX.fullmatch(key) and int(key) <= _MAX_INDEX), key=int)
     keys = [*indexes, *(key for key in values if key not in set(indexes))]
     return "{" + ",".join(f"{to_json(key)}:{_value(values[key])}" for key in keys) + "}"
+
+
+def _is_written_alike(value: Value) -> bool:
+    """Return whether Python and JavaScript write a value alike."""
+    return isinstance(value, str | bool) or (isinstance(value, int) and abs(value) <= _MAX_EXACT)
 
 
 def _value(value: Value) -> str:
