@@ -211,7 +211,7 @@ def test_attributes_of_participants_show_on_the_meeting(livekit, proxy, headcoun
     for participant in (ann, bob):
         participant.leave_room()
         proxy.wait_for("participant_left", "clinic", identity=participant.identity)
-    # The leave has what was set later; the first known value of a key counts.
+    # The leave has what was set later, and counts for the time of the join: of two roles, the first in order.
     assert headcount.attributes("clinic") == {"ann": at_join | {"rating": "5", "plan": "pro"}} | others
 
 
