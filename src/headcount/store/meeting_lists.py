@@ -39,7 +39,7 @@ _HAS_STAY: Final = """(exists (
 ))"""
 """A stay of the meeting that fulfills several conditions. The index has each of them alone."""
 _FEW: Final = 2_000
-"""With at most so many meetings of a value, these are looked up rather than those of a room."""
+"""With up to this number of meetings of a value, these are looked up rather than those of a room."""
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 _OF_A_USER: Final = """(
   select distinct n.id
