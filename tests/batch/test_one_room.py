@@ -149,3 +149,10 @@ def test_a_misspelled_command_has_a_one_line_error():
     answer = refused("explian")
     assert answer.startswith("headcount: there is no command 'explian'; did you mean 'explain'?")
     assert answer.count("\n") == 1
+
+
+def test_the_files_with_events_of_the_room_are_named(tmp_path):
+    for name, room in (("a.csv", "blue"), ("b.csv", "red"), ("c.csv", "blue")):
+        (tmp_path / name).write_text(f"kind,room,participant_id,at\njoin,{room},x,1767225600000\n")
+    found = read_room(str(tmp_path), "blue")
+    assert found.files == [str(tmp_path / "a.csv"), str(tmp_path / "c.csv")]

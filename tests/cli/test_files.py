@@ -1,9 +1,11 @@
 """The command line: what it answers, where, and with which exit code."""
 
+import hashlib
 import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -298,7 +300,10 @@ def test_json_contains_the_files_that_were_written(story, tmp_path):
 
 
 def test_steps_and_meetings_of_a_room_are_printed_as_json(story):
-    steps = json.loads(ask("explain", story, "--room", "blue", "--json").stdout)["steps"]
+    explained = json.loads(ask("explain", story, "--room", "blue", "--json").stdout)
+    digest = hashlib.sha256(Path(story).read_bytes()).hexdigest()
+    assert explained["files"] == [{"name": Path(story).name, "sha256": digest}]
+    steps = explained["steps"]
     assert steps[0] == {
         "at": "2026-01-31T09:00:00.000Z",
         "message": "Ada (ada) joined (rule 4); 1 in the room.",

@@ -4,10 +4,13 @@ import pytest
 
 from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.events import Event, Kind
+from headcount.maintenance import doctor
 from headcount.maintenance.completeness import read_completeness
+from headcount.settings import read_settings
 from headcount.store.provenance import Sender, SenderKind, sender_of_key
 from headcount.store.records import BatchChanges, DeferredRoom
 from headcount.store.sources import SourceRow, SourceStat
+from headcount.timestamps import format_timestamp
 from support.engines import NEW_YEAR
 from support.stored import DOMAIN, StoredEngine
 
@@ -136,6 +139,21 @@ def test_an_engine_that_does_not_advance_rooms_holds_it(engine):
     assert completeness(engine, 3_600_000, domain="other") == (3_600_000, None)
     engine.show(T + 3_600_000)
     assert completeness(engine, 3_600_000) == (3_600_000, None)
+
+
+def test_doctor_names_the_sender_that_holds_each_domain(engine):
+    add_source(engine, created=20_000)
+    add_source(engine, ZOOM, domain="other", created=30_000)
+    engine.store.keys.create("silent", "", ("ingest",), T, "k" * 32)
+    settings = read_settings({"database": str(engine.path)}, {})
+    lines = [line for line in doctor.examine(settings, T + 60_000) if line.subject == "completeness"]
+    assert [(line.is_ok, line.text) for line in lines] == [
+        (
+            True,
+            f"events of the domain '{domain}' are complete until {format_timestamp(T + at - GRACE)}; waiting for {sender}",
+        )
+        for domain, at, sender in (("default", 20_000, "livekit 'lk'"), ("other", 30_000, "zoom 'zm'"))
+    ]
 
 
 def test_a_deferred_room_holds_its_own_domain(engine):

@@ -29,6 +29,8 @@ class OneRoom(NamedTuple):
     events: list[Event]
     latest: Ms
     """The latest time in all the files, of this room or not."""
+    files: list[str]
+    """The files with events of this room, in any domain."""
 
 
 def read_room(
@@ -45,29 +47,34 @@ def read_room(
     several domains if none is given.
     """
     require_domain(domain or "")
-    found = _Found({}, set(), 0)
-    for piece in read(source, skip_invalid=skip_invalid, mapping=mapping):
-        found.add(piece, room, domain or "default")
+    found = _Found({}, set(), 0, [])
+    reading = read(source, skip_invalid=skip_invalid, mapping=mapping, by_file=True)
+    for piece in reading:
+        found.add(piece, room, domain or "default", reading.where)
     chosen = _chosen(found, room, domain)
-    return OneRoom(chosen, room, found.events[chosen], found.latest)
+    return OneRoom(chosen, room, found.events[chosen], found.latest, found.files)
 
 
 @dataclass(slots=True)
 class _Found:
-    """The room's events by domain, all rooms, and the latest time, as far as read."""
+    """The room's events by domain, all rooms, the latest time, and the files with events, as far as read."""
 
     events: dict[str, list[Event]]
     rooms: set[str]
     latest: Ms
+    files: list[str]
 
-    def add(self, piece: pa.Table, room: str, domain: str) -> None:
+    def add(self, piece: pa.Table, room: str, domain: str, file: str) -> None:
         if not len(piece):
             return
         self.latest = max(self.latest, pc.max(piece["at"]).as_py())
         rooms = piece["room"].combine_chunks()
         self.rooms.update(rooms.dictionary.to_pylist())
         in_room = pc.equal(rooms.indices, pc.index(rooms.dictionary, room))
-        for row in piece.filter(in_room).to_pylist():
+        rows = piece.filter(in_room).to_pylist()
+        if rows and file not in self.files:
+            self.files.append(file)
+        for row in rows:
             self.events.setdefault(row.pop("domain", None) or domain, []).append(_event(row))
 
 

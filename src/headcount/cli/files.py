@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from hashlib import file_digest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
@@ -272,9 +274,8 @@ def explain(*, room: "OneRoom", as_of: Ms, rules: Rules, as_json: bool) -> None:
 
     if as_json:
         steps = steps_of_room(room.events, room.name, as_of, domain=room.domain, rules=rules)
-        _print_room(
-            room, as_of, "steps", [{"at": format_timestamp(at), "message": text} for at, text in steps]
-        )
+        fields = [{"at": format_timestamp(at), "message": text} for at, text in steps]
+        _print_room(room, as_of, steps=fields, files=_digests(room.files))
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for sentence in explain_room(room.events, room.name, as_of, domain=room.domain, rules=rules):
@@ -282,10 +283,22 @@ def explain(*, room: "OneRoom", as_of: Ms, rules: Rules, as_json: bool) -> None:
             echo(*_wrapped(escape_controls(line), width))
 
 
-def _print_room(room: "OneRoom", as_of: Ms, name: str, values: list[dict[str, Any]]) -> None:
+def _digests(files: list[str]) -> list[dict[str, Any]]:
+    """Return the names of files with their SHA-256; None for standard input, which cannot be read twice."""
+    found: list[dict[str, Any]] = []
+    for name in files:
+        path = Path(name)
+        digest = None
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = file_digest(file, "sha256").hexdigest()
+        found.append({"name": path.name, "sha256": digest})
+    return found
+
+
+def _print_room(room: "OneRoom", as_of: Ms, **fields: list[dict[str, Any]]) -> None:
     """Print something about a room as JSON."""
-    about = {"domain": room.domain, "room": room.name, "as_of": format_timestamp(as_of), name: values}
-    emit(about)
+    emit({"domain": room.domain, "room": room.name, "as_of": format_timestamp(as_of), **fields})
 
 
 def _wrapped(sentence: str, width: int | None) -> list[str]:
@@ -337,7 +350,7 @@ def timeline(
     since = start if start is not None else max(meetings[0].start if meetings else to, to - _A_DAY)
     if as_json:
         shown = [meeting for meeting in meetings if meeting.start < to and (meeting.end or to) > since]
-        _print_room(room, as_of, "meetings", [_meeting_object(meeting) for meeting in shown])
+        _print_room(room, as_of, meetings=[_meeting_object(meeting) for meeting in shown])
         return
     if not meetings:
         echo(f"No meetings in '{room.name}'. Run 'headcount explain' with the same arguments to see why.")

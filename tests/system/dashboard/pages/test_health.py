@@ -6,6 +6,7 @@ import time
 
 import httpx2 as httpx
 import pytest
+from playwright.sync_api import expect
 
 from headcount.sources import standard_webhooks
 from headcount.sources.api import InboundRequest
@@ -55,6 +56,13 @@ def test_health_and_rules_as_json_have_no_secrets(service):
     for text in (str(health), str(rules)):
         assert service.key not in text
         assert "token" not in text
+
+
+def test_the_page_states_until_when_events_are_complete(service, dashboard):
+    service.client().post("/events", content=b"[]")
+    page = dashboard.at("/health")
+    expect(page.locator("#completeness")).to_contain_text("Events are complete until")
+    expect(page.get_by_role("region", name="API key").locator("tbody tr")).not_to_have_count(0)
 
 
 def test_a_healthy_service_has_no_notices(admin):
