@@ -193,15 +193,10 @@ def test_an_import_reads_files_of_a_pattern_and_of_a_directory(tmp_path, monkeyp
     assert "none.csv: cannot be opened: no such file or directory" in missing.stderr
 
 
-@pytest.mark.parametrize(
-    "option", [("--map", "room=conf"), ("--attribute", "customer=account"), ("--time-unit", "s")]
-)
+@pytest.mark.parametrize("option", [("--map", "room=conf"), ("--time-unit", "s")])
 def test_a_mapping_is_refused_for_the_export_of_a_vendor(option):
     answer = ask("import", "--source", "zoom-report", ROOT / "docs/examples/zoom-report.csv", *option)
-    assert (
-        "--map, --attribute and --time-unit are for files of events: remove them, or --source"
-        in answer.stderr
-    )
+    assert "--map and --time-unit are for files of events: remove them, or --source" in answer.stderr
 
 
 # Hints

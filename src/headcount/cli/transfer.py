@@ -31,6 +31,8 @@ _SHOWN_ERRORS: Final = 5
         "headcount import events.parquet",
         "headcount import --source livekit webhooks.jsonl --domain acme",
         "headcount import --source zoom-report report.csv --timezone Europe/Berlin --room 'Course 7'",
+        "headcount import --source zoom-report webinar.csv --attribute customer=Organization",
+        "headcount import --source livekit webhooks.jsonl --attribute customer=/room/metadata/customer",
     ],
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -87,10 +89,9 @@ def import_(
         for name in files:
             if name != "-" and not Path(name).exists():
                 raise BadInput("there is no such file", where=name)
-        if any(mapping):
-            raise click.UsageError(
-                "--map, --attribute and --time-unit are for files of events: remove them, or --source"
-            )
+        if mapping.texts or mapping.time_unit:
+            raise click.UsageError("--map and --time-unit are for files of events: remove them, or --source")
+        options["attributes"] = mapping.attributes
         _import_exports(source, files, settings, skip_invalid=skip_invalid, as_json=as_json, **options)
         return
     for option, value in options.items():
@@ -363,8 +364,9 @@ def _export_format(kind: str, files: Sequence[str]) -> "ExportFormat":
 
 
 def _export_options(
-    export_format: "ExportFormat", *, room: str, timezone: str | None, date_order: str | None
-) -> "ExportOptions":
+    export_format: "ExportFormat", *, room: str, timezone: str | None, date_order: str | None,
+    attributes: Sequence[str],
+) -> "ExportOptions":  # fmt: skip
     from headcount.sources.exports.api import ExportOptions  # noqa: PLC0415 - only this command needs it
     from headcount.timezones import parse_zone  # noqa: PLC0415 - likewise
 
@@ -376,7 +378,29 @@ def _export_options(
                 f"--{option} does not apply to {export_format.kind}: its times are unambiguous"
             )
     day_first = {"dmy": True, "mdy": False}.get(date_order or "")
-    return ExportOptions(room, None if timezone is None else parse_zone(timezone), day_first)
+    places = _attribute_places(export_format, attributes)
+    return ExportOptions(room, None if timezone is None else parse_zone(timezone), day_first, places)
+
+
+def _attribute_places(export_format: "ExportFormat", texts: Sequence[str]) -> dict[str, str]:
+    """Return the column or the JSON Pointer of each mapped attribute by its key."""
+    from headcount.sources.attribute_map import parse_attribute_map  # noqa: PLC0415 - only this command needs it
+
+    place = export_format.attribute_place
+    if texts and not place:
+        raise click.UsageError(f"--attribute does not apply to {export_format.kind}: it has no other values")
+    places = {}
+    for text in texts:
+        key, _, value = text.partition("=")
+        if not key or not value:
+            example = "customer=Organization" if place == "column" else "customer=/room/metadata/customer"
+            raise click.UsageError(
+                f"--attribute: expected KEY={place.upper()}, such as {example}, got '{text}'"
+            )
+        places[key] = value
+    if place == "pointer":
+        parse_attribute_map(places)
+    return places
 
 
 def _counted_roles(names: Sequence[str]) -> "frozenset[Role]":

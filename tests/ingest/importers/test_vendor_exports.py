@@ -198,15 +198,56 @@ def test_a_zoom_report_becomes_a_meeting(store):
     ]
 
 
+def stays_of(store):
+    with closing(sqlite3.connect(store.database)) as database:
+        stays = database.execute("select user_name, attributes from stays order by join_ms, user_name")
+        return [(name, values_of(attributes)) for name, attributes in stays.fetchall()]
+
+
 def test_the_stays_of_a_zoom_report_have_the_address_and_the_role_of_the_host(store):
     store.import_export("zoom-report", ZOOM, *ZONE)
-    with closing(sqlite3.connect(store.database)) as database:
-        stays = database.execute("select user_name, attributes from stays order by join_ms").fetchall()
-    assert [(name, values_of(attributes)) for name, attributes in stays] == [
+    assert stays_of(store) == [
         ("Smith, Ann", {"email": "ann@example.com", "guest": False, "role": "host"}),
         ("Bob", {"guest": True}),
         ("Bob", {"guest": True}),
     ]
+
+
+def test_attributes_are_mapped_from_a_column_of_a_report(store):
+    store.import_export("zoom-report", ZOOM, *ZONE, "--attribute", "minutes=Duration (minutes)", "--attribute", "guest=Guest")  # fmt: skip
+    assert stays_of(store) == [
+        ("Smith, Ann", {"email": "ann@example.com", "guest": "No", "minutes": "31", "role": "host"}),
+        ("Bob", {"guest": "Yes", "minutes": "18"}),
+        ("Bob", {"guest": "Yes", "minutes": "9"}),
+    ]
+
+
+def test_attributes_are_mapped_from_a_log_of_webhooks(store):
+    place = ("--attribute", "customer=/participant/metadata/org/id", "--attribute", "sid=/room/sid")
+    log = "\n".join(
+        [
+            webhook("joined", "ann", 0, metadata='{"org": {"id": 7}, "plan": "pro"}'),
+            webhook("left", "ann", 90),
+        ]
+    )
+    store.import_export("livekit", store.file("log.jsonl", log), *place)
+    assert stays_of(store) == [("Ann", {"customer": 7, "plan": "pro", "sid": "RM_1"})]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mapping", "message"),
+    [
+        ("zoom-report", "customer", "expected KEY=COLUMN, such as customer=Organization, got 'customer'"),
+        ("livekit", "=/room/sid", "expected KEY=POINTER, such as customer=/room/metadata/customer, got '=/room/sid'"),
+        ("livekit", "sid=room", "attribute 'sid': expected a JSON Pointer, which starts with a slash"),
+        ("zoom-report", "customer=Company", "zoom-report.csv: has no column 'Company' for the attribute 'customer'. Columns are Name"),
+        ("daily-meetings", "customer=id", "--attribute does not apply to daily-meetings"),
+    ],
+)  # fmt: skip
+def test_a_wrong_mapping_of_an_attribute_is_refused_and_nothing_is_imported(store, kind, mapping, message):
+    refused = store.import_export(kind, ZOOM, "--attribute", mapping)
+    assert (refused.exit_code, store.database.exists()) == (2, False)
+    assert message in refused.stderr
 
 
 def test_each_imported_event_names_its_file_and_the_hash_of_it(store):
