@@ -59,6 +59,19 @@ def test_the_list_is_a_table_of_everybody_on_the_roster_then_of_others(lesson):
     assert answer.stderr == ""
 
 
+def test_people_are_found_by_the_email_of_their_attributes_in_a_file(lesson):
+    pads = [
+        {**event, "user_name": "iPad", "attributes": {"email": "Dora@x.example"}}
+        for event in stay("e", 0, 60)
+    ]
+    (lesson / "e.ndjson").write_text("".join(json.dumps(event) + "\n" for event in [*LESSON[:6], *pads]))
+    rows = json.loads(ask(lesson, "--json").stdout)["data"]
+    assert {row["email"]: row["status"] for row in rows if row["email"]} == {
+        "ann@x.example": "present",
+        "dora@x.example": "present",
+    }
+
+
 def test_thresholds_are_options(lesson):
     found = statuses(lesson, "--min-attendance", "30%", "--late-after", "15m", "--left-early-before", "1h")
     assert found == {

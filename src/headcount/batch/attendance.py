@@ -115,7 +115,7 @@ def _entries(participants: pa.Table, ids: list[str]) -> list[Entry]:
             row["join"],
             row["leave"],
             None if row["left_by"] is None else LeftBy(row["left_by"]),
-            row.get("attributes"),
+            row["attributes"],
         )
         for row in chosen.to_pylist()
     ]
