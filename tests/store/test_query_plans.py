@@ -21,17 +21,23 @@ def test_presence_is_merged_in_order_from_two_indexes_alone(tmp_path, question):
     assert "pending_stays USING PRIMARY KEY" in pending
 
 
-def test_attributes_are_read_for_the_participants_of_a_page_alone(tmp_path):
+@pytest.mark.parametrize(
+    ("question", "more"),
+    [
+        ("select_attributes_of_present", {"rooms": ["r", "s"], "participant_ids": ["p", "q"]}),
+        ("select_room_presence_with_attributes", {"room": "r"}),
+        ("select_room_open_stays", {"room": "r"}),
+    ],
+)
+def test_only_stays_of_present_participants_are_read_and_not_all_of_the_room(tmp_path, question, more):
     store = open_store(str(tmp_path / "a.db"))
-    given = {"domain": "d", "rooms": ["r", "s"], "participant_ids": ["p", "q"]}
     with store.database.reading() as connection:
-        text, values = with_lists("select_attributes_of_present", given)
+        text, values = with_lists(question, {"domain": "d", **more})
         way = [step for *_, step in connection.query(f"explain query plan {text}", values)]
     store.close()
-    found = [step for step in way if " stays " in step or " s " in step]
-    assert [step.partition(" USING ")[2].partition(" (")[0] for step in found] == [
-        "COVERING INDEX open_stays", "PRIMARY KEY",
-    ]  # fmt: skip
+    stays, rows = (step for step in way if " stays " in step or " s " in step)
+    assert "COVERING INDEX open_stays" in stays
+    assert rows.endswith("PRIMARY KEY (domain=? AND room=? AND join_ms=? AND participant_id=?)")
 
 
 @pytest.mark.parametrize("question", ["count_rooms", "select_rooms_after", "select_rooms_before"])

@@ -43,11 +43,20 @@ order by 1, 2, 3
 limit :limit
 
 -- name: select_room_presence_with_attributes
-select room, join_ms, participant_id, user_id, user_name, attributes
-from stays
-where domain = :domain
-  and room = :room
-  and leave_ms is null
+-- Served by open_stays: a single select would read all stays of the room, and so would another order of the join.
+select s.room, s.join_ms, s.participant_id, s.user_id, s.user_name, s.attributes
+from (
+  select domain, room, join_ms, participant_id
+  from stays
+  where domain = :domain
+    and room = :room
+    and leave_ms is null
+) as present
+cross join stays as s
+where s.domain = present.domain
+  and s.room = present.room
+  and s.join_ms = present.join_ms
+  and s.participant_id = present.participant_id
 union all
 select room, join_ms, participant_id, user_id, user_name, attributes
 from pending_stays
@@ -56,7 +65,7 @@ where domain = :domain
 order by 2, 3
 
 -- name: select_attributes_of_present
--- Served by open_stays: rows are looked up for these participants only. A single select would read all stays of a room.
+-- Served by open_stays: rows are looked up for these participants only, as above.
 select s.room, s.participant_id, s.attributes
 from (
   select domain, room, join_ms, participant_id
@@ -66,11 +75,12 @@ from (
     and room in (:rooms)
     and participant_id in (:participant_ids)
 ) as present
-join stays as s on s.domain = present.domain
+cross join stays as s
+where s.domain = present.domain
   and s.room = present.room
   and s.join_ms = present.join_ms
   and s.participant_id = present.participant_id
-where s.attributes is not null
+  and s.attributes is not null
 union all
 select room, participant_id, attributes
 from pending_stays
@@ -88,13 +98,21 @@ where domain = :domain
 order by room, join_ms, participant_id
 
 -- name: select_room_open_stays
--- Stays that count. Served by open_stays.
-select domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes
-from stays
-where domain = :domain
-  and room = :room
-  and leave_ms is null
-order by join_ms, participant_id
+-- Stays that count. Served as select_room_presence_with_attributes is.
+select s.domain, s.room, s.join_ms, s.participant_id, s.leave_ms, s.left_by, s.user_id, s.user_name, s.attributes
+from (
+  select domain, room, join_ms, participant_id
+  from stays
+  where domain = :domain
+    and room = :room
+    and leave_ms is null
+) as present
+cross join stays as s
+where s.domain = present.domain
+  and s.room = present.room
+  and s.join_ms = present.join_ms
+  and s.participant_id = present.participant_id
+order by s.join_ms, s.participant_id
 
 -- name: select_oldest_open_stays
 -- Served by open_stays, which has open stays only.
