@@ -305,3 +305,15 @@ def test_senders_of_another_domain_are_not_named(engine):
         engine.append(join(who, 0), provenance=Provenance(sender, None))
     _, (explanation,) = explained(engine, [Event(Kind.END, "blue", ms(60))])
     assert [one["log_entry"]["source"] for one in explanation["events"]] == [None] * 3
+
+
+def test_events_have_their_attributes_on_request(engine):
+    events = [join("a", 0, attributes='{"role":"host"}'), join("b", 0), leave("a", 60), leave("b", 60)]
+    world, (explanation,) = explained(engine, events)
+    assert all("attributes" not in one for one in explanation["events"])
+    path = f"/meetings/{explanation['id']}/explain"
+    found = world.ask(path, domain="default", include="attributes").json()["events"]
+    assert [one["attributes"] for one in found] == [{"role": "host"}, {}, {}, {}]
+    assert [{**one, "attributes": None} for one in explanation["events"]] == [
+        {**one, "attributes": None} for one in found
+    ]

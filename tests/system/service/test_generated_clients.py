@@ -210,6 +210,7 @@ def read_rooms(recorder):
     send("getRoom", room=ROOM)
     send("getRoom", status=404, room="never used")
     send("listQuarantinedRooms")
+    send("getCompleteness")
     recorder.stream(last_event_id="0")
 
 

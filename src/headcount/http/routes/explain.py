@@ -6,11 +6,13 @@ Responsible for the answer's schema. It must not know the reasons: `headcount.re
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
+from msgspec import UNSET
 from starlette.requests import Request
 
 from headcount.http.context import Answer, QueryContext
 from headcount.http.errors import invalid
 from headcount.http.operations import operation
+from headcount.http.params import INCLUDE
 from headcount.http.routes.meetings import MEETING_ID, REPLACED, find_meeting
 from headcount.http.schemas import (
     LEFT_BY,
@@ -20,13 +22,14 @@ from headcount.http.schemas import (
     EventSource,
     Meeting,
     Schema,
+    ShownAttributes,
     UserId,
     UserName,
     choice,
     doc,
     event_source,
 )
-from headcount.http.serializer import encode, rfc3339
+from headcount.http.serializer import attributes_in_json, encode, rfc3339
 from headcount.kernel.changes import Reason
 from headcount.kernel.events import Inferred, Kind
 from headcount.reporting.explain import meeting as explanations
@@ -139,6 +142,7 @@ class SourceEvent(Schema):
         str | None, choice(Inferred, "How the event was inferred; `null` if it was reported.")
     ]
     log_entry: LogEntry
+    attributes: ShownAttributes = UNSET
 
 
 class Explanation(Meeting):
@@ -155,7 +159,7 @@ class Explanation(Meeting):
 
 @operation(
     "GET", "/meetings/{id}/explain", "explainMeeting", "Explain a meeting", Explanation,
-    tag="Meetings", params=(MEETING_ID,), errors=(404,), headers=REPLACED,
+    tag="Meetings", params=(MEETING_ID, INCLUDE), errors=(404,), headers=REPLACED,
 )  # fmt: skip
 def explain_meeting(context: QueryContext, domain: str, request: Request) -> Answer:
     """Returns why the meeting started and ended, with the rule of each step and the events behind it.
@@ -163,13 +167,14 @@ def explain_meeting(context: QueryContext, domain: str, request: Request) -> Ans
     Stays that are too short, ignored events and corrections are steps, too.
     """
     row, headers = find_meeting(context, domain, request)
-    return encode(_explanation(context, row)), headers
+    shows_attributes = "attributes" in (INCLUDE.get(request.query_params) or ())
+    return encode(_explanation(context, row, shows_attributes=shows_attributes)), headers
 
 
 OPERATIONS: Final = (explain_meeting,)
 
 
-def _explanation(context: QueryContext, row: MeetingRow) -> Explanation:
+def _explanation(context: QueryContext, row: MeetingRow, *, shows_attributes: bool) -> Explanation:
     """Return the explanation of a meeting. Raise `ApiError` 400 if it has too many events."""
     serializer = context.serializer()
     found = explanations.explain_meeting(
@@ -194,7 +199,7 @@ def _explanation(context: QueryContext, row: MeetingRow) -> Explanation:
         [_step(step, entries) for step in found.steps],
         [_correction(correction, entries) for correction in found.corrections],
         [_excluded(event) for event in found.excluded],
-        [_event(event, entries) for event in found.events],
+        [_event(event, entries, shows_attributes=shows_attributes) for event in found.events],
     )
 
 
@@ -284,7 +289,7 @@ def _optional_time(at: int | None) -> str | None:
     return None if at is None else rfc3339(at)
 
 
-def _event(logged: LoggedEvent, entries: _LogEntries) -> SourceEvent:
+def _event(logged: LoggedEvent, entries: _LogEntries, *, shows_attributes: bool) -> SourceEvent:
     event = logged.event
     return SourceEvent(
         event.kind.value,
@@ -296,6 +301,7 @@ def _event(logged: LoggedEvent, entries: _LogEntries) -> SourceEvent:
         _optional_time(event.joined_at),
         None if event.inferred is None else event.inferred.value,
         entries.one(logged),
+        attributes_in_json(event.attributes) if shows_attributes else UNSET,
     )
 
 
