@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from headcount import BadInput, Kind
 from headcount.ingest.normalize import connect, normalize, policy_from_options
+from headcount.kernel.attributes import values_of
 from headcount.kernel.names import NUL
 from headcount.kernel.replay import meetings_of
 from headcount.limits import Limits
@@ -176,6 +177,7 @@ def test_a_hostile_value_anywhere_is_rejected_or_gives_events_that_can_be_stored
 
 def assert_storable(entry):
     texts = (entry.room, entry.participant_id, entry.user_id, entry.user_name, entry.source_session)
+    texts += tuple(str(part) for pair in values_of(entry.attributes).items() for part in pair)
     assert not any(NUL in text.encode().decode() for text in texts if text is not None)
     assert entry.room
     assert EARLIEST <= (entry.at if entry.joined_at is None else entry.joined_at) <= entry.at < TOO_LATE
