@@ -1,8 +1,9 @@
 """Random simulations of a running service, compared with everything else that computes the same from its log.
 
-Sources send joins, leaves, ends and lists of those present: twice, late, in any order, with joins that leaves bring. The service
-is killed, stopped and started meanwhile. At the end, what it shows must equal what `sessionize` finds in the exported events,
-its sums of usage must equal those of its meetings, and `rebuild --check` must find no difference.
+Sources send joins, leaves, ends and lists of those present: twice, late, in any order, with joins that leaves bring. Some
+have attributes. The service is killed, stopped and started meanwhile. At the end, what it shows must equal what `sessionize`
+finds in the exported events, its sums of usage and its filters by attributes must equal what its meetings have, and
+`rebuild --check` must find no difference.
 """
 
 import json
@@ -17,6 +18,12 @@ from support.running_service import Running, headcount
 
 ROOMS = ("red", "blue", "green / 1")
 PEOPLE = tuple("abcdefgh")
+ATTRIBUTES = (
+    {"role": "host", "customer": "acme"},
+    {"role": "guest", "seat": 7},
+    {"customer": "Zürich & Söhne", "vip": True},
+)
+FILTERS = ({"role": "host"}, {"customer": "Zürich & Söhne"}, {"seat": "7"}, {"role": "host", "vip": "true"})
 MINUTE = 60
 BEGINNING = 7_200
 """The history begins this many seconds ago, and ends early enough that nothing of it is pending."""
@@ -44,9 +51,10 @@ class Life:
                 self._send(self._moment(step))
             self._close()
             totals = self._used()
+            differences = list(self._filtered())
         finally:
             self.service.stop()
-        return [*self._batch(totals), *self._rebuilt()]
+        return [*differences, *self._batch(totals), *self._rebuilt()]
 
     def _moment(self, step):
         """Return a time that advances with the steps; some events are late."""
@@ -67,7 +75,10 @@ class Life:
         with self.service.client() as client:
             if self.chance.random() < 0.12:
                 people = self.chance.sample(PEOPLE, self.chance.randrange(5))
-                body = {"at": at, "participants": [{"participant_id": who} for who in people]}
+                body = {
+                    "at": at,
+                    "participants": [{"participant_id": who, **self._attributes()} for who in people],
+                }
                 answer = client.post(f"/rooms/{room.replace('/', '%2F')}/snapshot", json=body)
             else:
                 events = [self._event(room, at) for _ in range(self.chance.choice((1, 1, 2, 5)))]
@@ -92,9 +103,13 @@ class Life:
         event["participant_id"] = self.chance.choice(PEOPLE)
         if self.chance.random() < 0.3:
             event["user_name"] = self.chance.choice(("Ann", "Bob"))
+        event |= self._attributes()
         if kind == "leave" and self.chance.random() < 0.3:
             event["joined_at"] = round(at - self.chance.choice((0.001, 5, 10, 90, 700)), 3)
         return event
+
+    def _attributes(self):
+        return {"attributes": self.chance.choice(ATTRIBUTES)} if self.chance.random() < 0.4 else {}
 
     def _close(self):
         """End every room, and wait until all events are processed."""
@@ -105,13 +120,47 @@ class Life:
             assert answer.status_code == 200, answer.text
             assert client.get("/health/rooms").json() == {"total_count": 0, "data": []}
 
-    def _used(self):
-        """Return the totals of `/usage`, once they include every meeting."""
-        asked = {
+    def _asked(self, **more):
+        """Return the parameters of `/usage` for everything that happened."""
+        return {
             "from": int(self.began) - 7_200,
             "to": int(self.began) + BEGINNING + 7_200,
             "group_by": "total",
+            **more,
         }
+
+    def _filtered(self):
+        """Yield how answers about attributes differ from the participants that `/meetings` lists."""
+        with self.service.client() as client:
+            meetings = client.get("/meetings", params={"include": "attributes", "limit": 100}).json()["data"]
+            for wanted in FILTERS:
+                conditions = {f"attribute.{key}": value for key, value in wanted.items()}
+                expected = {
+                    meeting["id"]: attended
+                    for meeting in meetings
+                    if (
+                        attended := [
+                            one for one in meeting["participants"] if _has(one["attributes"], wanted)
+                        ]
+                    )
+                }
+                found = client.get("/meetings", params={**conditions, "limit": 100}).json()
+                if {meeting["id"] for meeting in found["data"]} != expected.keys():
+                    yield f"/meetings with {conditions} has others than the list"
+                if found["total_count"] != len(expected):
+                    yield f"/meetings with {conditions} counts {found['total_count']} of {len(expected)}"
+                totals = client.get("/usage", params=self._asked(**conditions)).json()["totals"]
+                attended = [one for some in expected.values() for one in some]
+                seconds = sum(one["duration"] for one in attended)
+                # Each duration in the list is rounded down on its own.
+                if totals["meetings"] != len(expected) or not 0 <= totals[
+                    "participant_seconds"
+                ] - seconds <= len(attended):
+                    yield f"/usage with {conditions} has {totals}, the list has {len(expected)} meetings and {seconds} s"
+
+    def _used(self):
+        """Return the totals of `/usage`, once they include every meeting."""
+        asked = self._asked()
         until = time.monotonic() + 60
         with self.service.client() as client:
             while time.monotonic() < until:
@@ -143,6 +192,14 @@ class Life:
     def _rebuilt(self):
         found = headcount("rebuild", "--check", "--database", self.service.database, check=False)
         return [] if found.returncode == 0 else [f"rebuild --check: {found.stdout}{found.stderr}"]
+
+
+def _has(attributes, wanted):
+    return all(
+        key in attributes
+        and (attributes[key] if isinstance(attributes[key], str) else json.dumps(attributes[key])) == value
+        for key, value in wanted.items()
+    )
 
 
 def _canonical(rows):
