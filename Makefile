@@ -76,6 +76,7 @@ bench: $(STAMP)  ## run all benchmarks, and print their tables
 	$(BIN)/python bench/query_api.py
 	$(BIN)/python bench/usage.py
 	$(BIN)/python bench/dashboard.py
+	$(BIN)/python bench/together.py
 	$(BIN)/python bench/query_datasette.py
 	$(BIN)/python bench/starting.py
 	$(BIN)/python bench/backup.py
