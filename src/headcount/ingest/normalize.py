@@ -228,7 +228,7 @@ def normalize(
     for event, role, server_wide, _ in events:
         assert not server_wide, "call resolve first"
         renamed = replace(event, room=policy.room_prefix + event.room) if policy.room_prefix else event
-        stated = state_kind(renamed, role, policy.mapped)
+        stated = renamed if role is Role.PERSON else state_kind(renamed, role, policy.mapped)
         try:
             require_time(stated, now)
             accepted = limit_names(stated, limits, policy.mapped)
