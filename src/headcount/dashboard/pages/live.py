@@ -156,10 +156,11 @@ def load(meetings: Meetings, domain: str, now: Ms, sort: str = _SORTS[0], *, des
     shown = sorted(all_rooms, key=lambda room: (room.since, room.name))
     shown.sort(key=_SORT_KEYS[sort], reverse=descending)
     stale = [Stale(row[0], participant_of(row)) for row in present if now - row[1] > STALE_AFTER_MS]
-    return Live(
-        _with_attributes(meetings, domain, shown[:_MAX_ROOMS]), len(present), len(all_rooms), len(ids), _longest_alone(meetings, domain, all_rooms, now),
+    live = Live(
+        shown[:_MAX_ROOMS], len(present), len(all_rooms), len(ids), _longest_alone(meetings, domain, all_rooms, now),
         sorted(stale, key=lambda entry: entry.participant.join_time)[:_MAX_STALE],
     )  # fmt: skip
+    return _with_attributes(meetings, domain, live)
 
 
 _SORT_KEYS: Final[Mapping[str, Callable[[Room], Any]]] = {
@@ -177,19 +178,29 @@ def participant_of(row: Sequence[Any]) -> Participant:
     )
 
 
-def _with_attributes(meetings: Meetings, domain: str, rooms: Sequence[Room]) -> list[Room]:
-    """Return the rooms with the attributes of the participants who are listed."""
-    listed = [(room.name, person.participant_id) for room in rooms for person in room.participants]
+def _with_attributes(meetings: Meetings, domain: str, live: Live) -> Live:
+    """Return the content with the attributes of the participants who are listed, who may be few of very many."""
+    listed = [(room.name, person.participant_id) for room in live.rooms for person in room.participants]
+    listed += [(entry.room, entry.participant.participant_id) for entry in live.possibly_stale]
+    if live.alone is not None:
+        listed.append((live.alone.room, live.alone.participant.participant_id))
     known = meetings.attributes_of_present(domain, listed)
-    return [
-        room._replace(
-            participants=[
-                person._replace(attributes=known.get((room.name, person.participant_id)))
-                for person in room.participants
-            ]
-        )
-        for room in rooms
-    ]
+
+    def complete(room: str, person: Participant) -> Participant:
+        return person._replace(attributes=known.get((room, person.participant_id)))
+
+    return live._replace(
+        rooms=[
+            room._replace(participants=[complete(room.name, person) for person in room.participants])
+            for room in live.rooms
+        ],
+        alone=live.alone
+        and live.alone._replace(participant=complete(live.alone.room, live.alone.participant)),
+        possibly_stale=[
+            entry._replace(participant=complete(entry.room, entry.participant))
+            for entry in live.possibly_stale
+        ],
+    )
 
 
 def _ongoing(meetings: Meetings, domain: str, now: Ms) -> list[MeetingRow]:

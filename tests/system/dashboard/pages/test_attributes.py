@@ -75,6 +75,13 @@ def test_those_who_are_connected_have_their_role_beside_their_name(dashboard, se
         assert "ana@example.org" not in dashboard.page.content()
     people = sign_in(service).get(f"{BASE}/room.json", params={"name": room}).json()["people"]
     assert [one["attributes"] for one in people] == [ANA, {"kind": "phone"}]
+    send_events(service, (f"{room} 2", "join", f"c-{room}", 50_000, {"attributes": ANA}))
+    live = sign_in(service).get(f"{BASE}/live.json").json()
+    (listed,) = (one["participants"] for one in live["rooms"] if one["name"] == room)
+    assert [one["attributes"] for one in listed] == [ANA, {"kind": "phone"}]
+    assert live["alone"]["participant"]["attributes"] == ANA
+    assert live["possibly_stale"][0]["participant"]["attributes"] == ANA
+    send_events(service, (f"{room} 2", "end", None, 1))
     send_events(service, (room, "end", None, 1))
 
 
