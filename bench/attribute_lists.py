@@ -8,7 +8,6 @@ The store has a million meetings with five million stays, whose attributes are c
 import argparse
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
@@ -22,25 +21,11 @@ from headcount.kernel.attributes import canonical
 from headcount.kernel.rules import Rules
 from headcount.maintenance.completeness import read_completeness
 from headcount.store.open import Store, open_store
-from headcount.store.records import DAY_MS, MeetingRow, StayRow
+from headcount.store.records import BatchChanges, MeetingRow, StayRow
 from query_api import DATA, NOW, PAST, ROOMS, Inside, meeting_of, p50, starts_of, stays_of
 
 TABLES = ("meetings", "stays", "meeting_attributes", "meeting_attribute_counts")
-_INDEX = (
-    """
-insert into meeting_attributes (domain, key, value, start_s, id)
-select distinct m.domain, pair.key, pair.value, m.start_ms / 1000, m.id
-from meetings as m
-join stays as s on s.domain = m.domain and s.room = m.room and s.join_ms >= m.start_ms and s.join_ms < m.end_ms,
-  json_each(s.attributes) as pair
-order by 1, 2, 3, 4, 5
-""",
-    """
-insert into meeting_attribute_counts (domain, key, value, day, meetings)
-select domain, key, value, start_s / 86400, count(*) from meeting_attributes group by 1, 2, 3, 4
-""",
-    "insert into attribute_keys (domain, key) select distinct domain, key from meeting_attributes",
-)
+_BATCH = 2_000
 
 
 def meetings(number: int) -> Iterator[tuple[MeetingRow, list[StayRow]]]:
@@ -59,18 +44,15 @@ def meetings(number: int) -> Iterator[tuple[MeetingRow, list[StayRow]]]:
 
 
 def make(store: Store, number: int) -> None:
-    """Write the tables. The index is computed from the others at once, in its order, which is faster than by commits."""
+    """Write the tables as the engine does, with the index."""
+    epoch = store.projections.take_over()
     began, left = time.perf_counter(), meetings(number)
-    while some := list(islice(left, 10_000)):
-        rows = [row for row, _ in some]
-        days = Counter((row.domain, row.start // DAY_MS) for row in rows)
-        with store.database.writing() as connection:
-            connection.write("upsert_meeting", rows)
-            connection.write("upsert_stay", [stay for _, stays in some for stay in stays])
-            connection.write("add_meeting_counts", [(*day, count) for day, count in days.items()])
+    while some := list(islice(left, _BATCH)):
+        rows = {(row.domain, row.id): row for row, _ in some}
+        stays = {stay[:4]: stay for _, of_meeting in some for stay in of_meeting}
+        store.projections.commit(BatchChanges(0, meetings=rows, stays=stays), epoch)
     with store.database.writing() as connection:
-        for text in (*_INDEX, "analyze"):
-            connection.run_text(text)
+        connection.run_text("analyze")
     print(f"written in {time.perf_counter() - began:.0f} s")
 
 

@@ -1,6 +1,7 @@
 """Index of meetings by attributes: which meetings have an entry with a value, and their number by day.
 
-A meeting has a value if one of its entries has it. The tables follow from those of meetings and stays. A commit reads
+A meeting has a value if one of its entries has it. What is often combined in one question is indexed in combination,
+too: a host of a customer is one entry with both values. The tables follow from those of meetings and stays. A commit reads
 back only the meetings that it starts or corrects, so that a join costs the same in a large meeting. A domain without
 attributes has no rows, and its commits do nothing here.
 
@@ -10,9 +11,11 @@ Responsible for updating the index with each commit of the engine. Must not know
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
-from typing import Any, Final
+from itertools import combinations
+from json import dumps
+from typing import Any, Final, NamedTuple
 
-from headcount.kernel.attributes import Attributes, text_of, values_of
+from headcount.kernel.attributes import AttributeFilter, Attributes, text_of, values_of
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection
@@ -25,6 +28,8 @@ _LOOKUPS: Final = 100
 _MAX_BYTES: Final = 256
 """Longer values are indexed by their digest: an index entry of PostgreSQL has at most 2,704 bytes."""
 _DIGEST: Final = "sha256:"
+_COMBINED: Final = ("customer", "kind", "role")
+"""Keys with few values, each of which many meetings have. All their combinations in one entry are indexed."""
 _DAY_S: Final = DAY_MS // 1_000
 _MEETINGS_OF_ROOMS: Final = """
 with touched (domain, room, first_ms, last_ms) as (values {rows})
@@ -54,7 +59,41 @@ _Meeting = tuple[str, str, str, Ms, Ms | None]
 """A meeting: domain, room, id, start, end."""
 
 
-def indexed_value(text: str) -> str:
+class Term(NamedTuple):
+    """A key and a value of the index, which may stand for a combination of several."""
+
+    key: str
+    value: str
+
+
+def terms_of_filters(filters: Iterable[AttributeFilter]) -> list[Term]:
+    """Return the terms that the index has for these conditions. One term alone is exact: one entry fulfills all of them."""
+    filters = sorted(filters)
+    combined = [one for one in filters if one.key in _COMBINED]
+    if len(combined) < 2:
+        return [_term(one) for one in filters]
+    return [_term(*combined), *(_term(one) for one in filters if one.key not in _COMBINED)]
+
+
+def _terms_of_entry(attributes: Attributes | None) -> Iterable[Term]:
+    known = [AttributeFilter(key, text_of(value)) for key, value in values_of(attributes).items()]
+    combined = [one for one in known if one.key in _COMBINED]
+    for one in known:
+        yield _term(one)
+    for size in range(2, len(combined) + 1):
+        for some in combinations(combined, size):
+            yield _term(*some)
+
+
+def _term(*conditions: AttributeFilter) -> Term:
+    """Return the term of these conditions, which are in the order of their keys. A combination is a list in JSON."""
+    if len(conditions) == 1 and not conditions[0].key.startswith("["):
+        return Term(conditions[0].key, _indexed_value(conditions[0].value))
+    keys, values = zip(*conditions, strict=True)
+    return Term(dumps(keys, ensure_ascii=False), _indexed_value(dumps(values, ensure_ascii=False)))
+
+
+def _indexed_value(text: str) -> str:
     """Return a value as the index has it."""
     size = len(text.encode())
     if size <= _MAX_BYTES and not text.startswith(_DIGEST):
@@ -164,8 +203,8 @@ class AttributeIndexUpdate:
 
 
 def _index_rows(domain: str, attributes: Attributes | None, start: Ms, name: str) -> Iterable[_Row]:
-    for key, value in values_of(attributes).items():
-        yield domain, key, indexed_value(text_of(value)), start // 1_000, name
+    for term in _terms_of_entry(attributes):
+        yield domain, *term, start // 1_000, name
 
 
 def _by_day(rows: Iterable[_Row]) -> Counter[tuple[str, str, str, int]]:

@@ -14,7 +14,7 @@ from headcount.kernel.attributes import AttributeFilter
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection
-from headcount.store.meeting_attributes import indexed_value
+from headcount.store.meeting_attributes import Term, terms_of_filters
 from headcount.store.records import DAY_MS, MeetingRow, SupersededMeeting
 
 _COLUMNS: Final = (
@@ -37,9 +37,9 @@ _HAS_STAY: Final = """(exists (
   where s.domain = m.domain and s.room = m.room
     and s.join_ms = m.carried_join_ms and s.participant_id = m.carried_participant_id and {conditions}
 ))"""
-"""A stay of the meeting that fulfills several conditions. The index has each of them alone."""
+"""A stay of the meeting that fulfills several conditions, of which the index has only parts."""
 _FEW: Final = 2_000
-"""With up to this number of meetings of a value, these are looked up rather than those of a room."""
+"""Up to this number of meetings with a value, these are read rather than those of a room."""
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 _OF_A_USER: Final = """(
   select distinct n.id
@@ -167,68 +167,67 @@ def _bounded(connection: Connection, domain: str, wanted: MeetingFilter) -> Meet
 
 
 def _count_by_day(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
-    if len(wanted.attributes) > 1:
+    terms = terms_of_filters(wanted.attributes)
+    if len(terms) > 1:
         return _count_each(connection, domain, wanted, now)
     first, until = wanted.starts_from, wanted.starts_before
     first_day = 0 if first is None else -(-first // DAY_MS)
     until_day = NEVER if until is None else until // DAY_MS
     if first_day >= until_day:
         return _count_each(connection, domain, wanted, now)
-    days = _count_of_days(connection, domain, wanted.attributes, first_day, until_day)
+    days = _count_of_days(connection, domain, terms[0] if terms else None, first_day, until_day)
     before = first is not None and replace(wanted, starts_before=first_day * DAY_MS)
     after = until is not None and replace(wanted, starts_from=until_day * DAY_MS)
     return days + sum(_count_each(connection, domain, part, now) for part in (before, after) if part)
 
 
-def _count_of_days(
-    connection: Connection, domain: str, attributes: Iterable[AttributeFilter], first: int, until: int
-) -> int:
+def _count_of_days(connection: Connection, domain: str, term: Term | None, first: int, until: int) -> int:
     days = {"domain": domain, "first": first, "until": until}
-    for key, value in attributes:
-        named = {"key": key, "value": indexed_value(value)}
-        return int((connection.row("count_meetings_with_attribute", **days, **named) or (0,))[0])
-    return int((connection.row("count_meetings_by_day", **days) or (0,))[0])
+    if term is None:
+        row = connection.row("count_meetings_by_day", **days)
+    else:
+        row = connection.row("count_meetings_with_attribute", **days, **term._asdict())
+    return int((row or (0,))[0])
 
 
 def _count_each(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
     lead = _lead(connection, domain, wanted)
     clauses, values = _clauses(domain, wanted, now, lead)
     source = _source(wanted, lead)
-    if lead is not None and wanted == MeetingFilter(
-        starts_from=wanted.starts_from, starts_before=wanted.starts_before, attributes=(lead,)
-    ):
+    started = MeetingFilter(
+        starts_from=wanted.starts_from, starts_before=wanted.starts_before, attributes=wanted.attributes
+    )
+    if terms_of_filters(wanted.attributes) == [lead] and wanted == started:
         source = source.partition(" cross join")[0]
         clauses = [clause for clause in clauses if "m." not in clause]
     text = f"select count(*) from {source} where {' and '.join(clauses)}"  # noqa: S608 - our own
     return int(connection.query(text, values)[0][0])
 
 
-def _lead(connection: Connection, domain: str, wanted: MeetingFilter) -> AttributeFilter | None:
-    """Return the condition whose index serves the list; None if another filter does.
+def _lead(connection: Connection, domain: str, wanted: MeetingFilter) -> Term | None:
+    """Return the term whose part of the index serves the list; None if another filter does.
 
     That is the one with the fewest meetings. A room, a user and ongoing meetings have an index of their own.
     """
-    if not wanted.attributes or wanted.ongoing or wanted.user_id is not None:
+    terms = terms_of_filters(wanted.attributes)
+    if not terms or wanted.ongoing or wanted.user_id is not None:
         return None
     is_chosen = wanted.room is None
-    if is_chosen and len(wanted.attributes) == 1:
-        return wanted.attributes[0]
+    if is_chosen and len(terms) == 1:
+        return terms[0]
     first = 0 if wanted.starts_from is None else wanted.starts_from // DAY_MS
     until = NEVER if wanted.starts_before is None else wanted.starts_before // DAY_MS + 1
-    number, lead = min(
-        (_count_of_days(connection, domain, [condition], first, until), condition)
-        for condition in wanted.attributes
-    )
+    number, lead = min((_count_of_days(connection, domain, term, first, until), term) for term in terms)
     return lead if is_chosen or number <= _FEW else None
 
 
-def _order(lead: AttributeFilter | None) -> tuple[str, str]:
+def _order(lead: Term | None) -> tuple[str, str]:
     """Return the whole second of the start and the id, in the table that the list is read from."""
     return ("m.start_ms / 1000", "m.id") if lead is None else ("a.start_s", "a.id")
 
 
 def _clauses(
-    domain: str, wanted: MeetingFilter, now: Ms, lead: AttributeFilter | None
+    domain: str, wanted: MeetingFilter, now: Ms, lead: Term | None
 ) -> tuple[list[str], dict[str, Any]]:
     """Return the conditions of a filter and their values."""
     duration = "coalesce(m.end_ms, :now) - m.start_ms"
@@ -264,20 +263,19 @@ def _clauses(
     return clauses, values
 
 
-def _attribute_clauses(
-    wanted: MeetingFilter, lead: AttributeFilter | None
-) -> tuple[list[str], dict[str, Any]]:
+def _attribute_clauses(wanted: MeetingFilter, lead: Term | None) -> tuple[list[str], dict[str, Any]]:
     conditions, values = _of_stay(wanted.attributes)
     if wanted.user_id is not None:  # the source has the conditions
         return [], values
     clauses = [] if lead is None else [*_IS_LEAD]
-    for n, one in enumerate(wanted.attributes):
-        values |= {f"key_{n}": one.key, f"value_{n}": indexed_value(one.value)}
-        if one == lead:
-            values |= {"lead_key": one.key, "lead_value": indexed_value(one.value)}
+    terms = terms_of_filters(wanted.attributes)
+    for n, term in enumerate(terms):
+        values |= {f"key_{n}": term.key, f"value_{n}": term.value}
+        if term == lead:
+            values |= {"lead_key": term.key, "lead_value": term.value}
         else:
             clauses.append(_HAS_ATTRIBUTE.format(n=n))
-    if len(wanted.attributes) > 1:
+    if len(terms) > 1:
         clauses.append(_HAS_STAY.format(conditions=conditions))
     return clauses, values
 
@@ -303,7 +301,7 @@ def _of_stay(attributes: Iterable[AttributeFilter]) -> tuple[str, dict[str, Any]
     return " and ".join(f"({condition})" for condition in conditions), values
 
 
-def _source(wanted: MeetingFilter, lead: AttributeFilter | None) -> str:
+def _source(wanted: MeetingFilter, lead: Term | None) -> str:
     if wanted.user_id is not None:
         conditions, _ = _of_stay(wanted.attributes)
         return _OF_A_USER.format(conditions=f" and {conditions}" if conditions else "")
