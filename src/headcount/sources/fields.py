@@ -70,6 +70,8 @@ def attributes(known: Value = None, /, **stated: Value) -> Attributes | None:
     Metadata is an object, or a text with one in JSON; any other text has no attributes. What `stated` has precedes what `known`
     has. A value that is no text, number or boolean is unknown, as is an empty text: see `Value`.
     """
+    if not known and not stated:
+        return None
     metadata = json_object(known) if known else {}
     values = {key: value for key, value in stated.items() if value is not None and value != ""}
     if not metadata and not values:
