@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from headcount.http.context import QueryContext
 from headcount.http.errors import HANDLERS
 from headcount.http.routes.queries import routes
+from headcount.kernel.attributes import canonical
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
 from headcount.maintenance.completeness import read_completeness
@@ -37,12 +38,16 @@ NOW = 1_767_225_600_000
 PEOPLE_A_MEETING = 5
 
 
-def make(path: Path, meetings: int) -> None:
+def make(path: Path, meetings: int, *, attributes: bool = False) -> None:
     store = open_store(str(path), durability="off")
     starts = [(room, start) for room in range(ROOMS) for start in starts_of(room, meetings // ROOMS)]
     rows = sorted(meeting_of(room, start) for room, start in starts)
     _put_meetings(store, rows)
-    _put(store, "upsert_stay", (stay for room, start in starts for stay in stays_of(room, start)))
+    _put(
+        store,
+        "upsert_stay",
+        (stay for room, start in starts for stay in stays_of(room, start, attributes=attributes)),
+    )
     _put_meetings(store, sorted(meeting_of(room, None) for room in range(ROOMS)))
     _put(store, "upsert_stay", (stay for room in range(ROOMS) for stay in stays_of(room, None)))
     with store.database.writing() as connection:
@@ -50,14 +55,17 @@ def make(path: Path, meetings: int) -> None:
     store.close()
 
 
-def store_with(meetings: int, *, again: bool = False) -> Path:
-    """Return the path of a store with this number of meetings, created if it does not exist."""
-    path = DATA / f"reading-{meetings}.db"
+def store_with(meetings: int, *, again: bool = False, attributes: bool = False) -> Path:
+    """Return the path of a store with this number of meetings, created if it does not exist.
+
+    With `attributes`, each room belongs to one of 1,000 customers, whom a tenth of the participants do not state.
+    """
+    path = DATA / f"reading-{meetings}{'-attributes' if attributes else ''}.db"
     DATA.mkdir(exist_ok=True)
     if again or not path.exists():
         for old in DATA.glob(f"{path.name}*"):
             old.unlink()
-        make(path, meetings)
+        make(path, meetings, attributes=attributes)
     return path
 
 
@@ -75,7 +83,14 @@ def meeting_of(room: int, start: int | None) -> MeetingRow:
     return MeetingRow(PAST, meeting_id(PAST, name, start), name, start, start + 2_400_000, PEOPLE_A_MEETING)
 
 
-def stays_of(room: int, start: int | None) -> Iterator[StayRow]:
+def _attributes(room: int, number: int, chance: random.Random) -> str | None:
+    known = {"role": "guest" if number else "host", "kind": "person"}
+    if chance.randrange(10):
+        known["customer"] = f"customer-{room % 1_000:04}"
+    return canonical(known)
+
+
+def stays_of(room: int, start: int | None, *, attributes: bool = False) -> Iterator[StayRow]:
     chance = random.Random(f"{room} {start}")
     begun = NOW - 600_000 - room if start is None else start
     for n in range(PEOPLE_A_MEETING):
@@ -85,6 +100,7 @@ def stays_of(room: int, start: int | None) -> Iterator[StayRow]:
         yield StayRow(
             PAST if start is not None else LIVE, f"room-{room:05}", begun + 20_000 * n, who, leave,
             None if leave is None else "reported", f"user-{user}", f"Person {user}",
+            _attributes(room, n, chance) if attributes else None,
         )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The speed of usage queries: a year with a million meetings and five million stays, rolled up beforehand.
 
-    python bench/usage.py [--meetings N] [--again]
+    python bench/usage.py [--meetings N] [--again] [--attributes]
 
 The store is that of bench/query_api.py. The answer for the year is compared with the slow sum over all meetings.
 """
@@ -21,7 +21,7 @@ from headcount.maintenance.completeness import read_completeness
 from headcount.store.open import Store, open_store
 from query_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with
 
-TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_totals")
+TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_totals", "value_totals")
 _SLOW = """
 select count(distinct m.id), sum(min(s.leave_ms, m.end_ms) - max(s.join_ms, m.start_ms))
 from meetings as m
@@ -36,21 +36,21 @@ def tally(store: Store) -> None:
         done = connection.query("select 1 from room_quarters limit 1", {})
     if not done:
         store.usage_rollup.reset()
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     longest, steps, more = 0.0, 0, True
     while more:
         step = time.perf_counter()
         more = store.usage_rollup.step()
         longest, steps = max(longest, time.perf_counter() - step), steps + 1
     print(
-        f"usage computed in {time.perf_counter() - began:.0f} s and {steps} steps; longest step: {longest:.1f} s"
+        f"usage computed in {time.perf_counter() - began:.0f} s and {steps} steps; longest step: {longest:.1f} s; CPU: {time.process_time() - cpu:.1f} s"
     )
     with store.database.reading() as connection:
         for table in TABLES:
             print(f"{connection.query(f'select count(*) from {table}', {})[0][0]:>12,}  rows of {table}")
 
 
-async def measure(store: Store) -> None:
+async def measure(store: Store, *, attributes: bool) -> None:
     context = QueryContext(
         store.meetings,
         store.usage,
@@ -69,6 +69,23 @@ async def measure(store: Store) -> None:
         *(f"/concurrency?{year}&group_by={group}" for group in ("hour", "day")),
         f"/usage?from={start}&to={start.replace(day=8)}&group_by=room",
     ]
+    if attributes:
+        week = f"from={start}&to={start.replace(day=8)}"
+        asked += [
+            f"/usage?{year}&group_by=day&attribute.customer=customer-0042",
+            f"/usage?{year}&group_by=day&attribute.role=guest",
+            f"/usage?{year}&group_by=room&attribute.role=guest",
+            f"/usage?{year}&group_by=attribute.customer",
+            f"/usage?{year}&group_by=attribute.customer&limit=10000",
+            f"/usage?{year}&group_by=attribute.role",
+            f"/usage?{year}&group_by=attribute.role&room=room-00042",
+            f"/concurrency?{year}&group_by=hour&attribute.role=guest",
+            f"/concurrency?{year}&group_by=attribute.customer",
+            f"/usage?{week}&group_by=room&attribute.customer=customer-0042",
+            f"/usage?{week}&group_by=attribute.customer",
+            f"/usage?{week}&attribute.customer=customer-0042&attribute.role=host",
+            f"/usage?{week}&group_by=attribute.role&attribute.customer=customer-0042",
+        ]
     print(f"{'p50':>9}  {'bytes':>9}  query")
     for url in asked:
         ms, size = await p50(client, url, 20)
@@ -93,12 +110,14 @@ def compare(store: Store, totals: dict[str, int]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--meetings", type=int, default=1_000_000)
+    parser.add_argument("--attributes", action="store_true", help="with roles, kinds and 1,000 customers")
     parser.add_argument("--again", action="store_true", help="recreate the store")
     asked = parser.parse_args()
-    store = open_store(str(store_with(asked.meetings, again=asked.again)), durability="off")
+    path = store_with(asked.meetings, again=asked.again, attributes=asked.attributes)
+    store = open_store(str(path), durability="off")
     print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING} participants")
     tally(store)
-    asyncio.run(measure(store))
+    asyncio.run(measure(store, attributes=asked.attributes))
     store.close()
 
 
