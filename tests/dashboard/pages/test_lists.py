@@ -18,7 +18,7 @@ from headcount.kernel.rules import Rules
 from headcount.settings import read_settings
 from headcount.store.credentials import Role
 from headcount.store.open import open_store
-from headcount.store.records import BatchChanges, MeetingRow
+from headcount.store.records import BatchChanges, MeetingRow, StayRow
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE, DAY = 60_000, 86_400_000
@@ -112,6 +112,36 @@ def test_a_domain_without_meetings_has_a_page_that_leads_on(dashboard, path):
     page = dashboard.get(path).text
     assert "No meetings yet." in page
     assert '<a class="button" href="/dashboard">Open Live</a>' in page
+
+
+def test_usage_is_grouped_by_the_attributes_in_use(dashboard):
+    start, end = NOW - DAY, NOW - DAY + 60 * MINUTE
+    dashboard.has_meetings((1, "blue", start, 60 * MINUTE))
+    assert "Usage by attribute" not in dashboard.get("/usage").text
+    stays = {
+        who: StayRow("acme", "blue", start, who, end, "reported", None, None, attributes)
+        for who, attributes in (("a", '{"customer":"R&D <1>"}'), ("b", None), ("c", '{"plan":"x"}'))
+    }
+    changes = BatchChanges(
+        0,
+        stays={("acme", "blue", start, who): row for who, row in stays.items()},
+        pending_rollups={("acme", "blue"): (start, end)},
+    )
+    dashboard.store.projections.commit(changes, dashboard.store.projections.take_over())
+    dashboard.store.usage_rollup.finish()
+    page = dashboard.get("/usage").text
+    assert "Usage by attribute" in page
+    assert re.findall(r"attribute=(\w+)", page) == ["customer"]
+    page = dashboard.get("/usage?attribute=customer").text
+    assert "Usage by customer" in page
+    rows = re.findall(
+        r'<th scope="row"><span[^>]*>(.*?)</span></th>\s*<td[^>]*>(\d+)</td>\s*<td[^>]*>(\d+)</td>', page
+    )
+    assert rows == [("Without the attribute", "1", "120"), ("R&amp;D &lt;1&gt;", "1", "60")]
+    values = dashboard.get("/usage.json?attribute=plan").json()["values"]
+    assert [one["value"] for one in values] == [None, "x"]
+    table = dashboard.get("/usage.csv?attribute=customer").text.splitlines()
+    assert [line.split(",")[0] for line in table[1:]] == ["", "R&D <1>"]
 
 
 def test_hours_to_come_are_not_listed(dashboard):

@@ -55,6 +55,9 @@ _USAGE_COLUMNS: Final = {
 _ROOM_COLUMNS: Final = {
     "room": Type.TEXT, "meetings": Type.INTEGER, "participant_time": Type.DURATION, "peak": Type.INTEGER,
 }  # fmt: skip
+_VALUE_COLUMNS: Final = {
+    "value": Type.TEXT, "meetings": Type.INTEGER, "participant_time": Type.DURATION, "peak": Type.INTEGER,
+}  # fmt: skip
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^\w.-]+")
 _MAX_FILE_NAME: Final = 80
 
@@ -116,13 +119,14 @@ async def person_xlsx(view: View) -> Response:
 
 
 async def usage_csv(view: View) -> Response:
-    """GET /dashboard/usage.csv: a row for each day or hour."""
+    """GET /dashboard/usage.csv: a row for each day or hour, or for each value of the chosen attribute."""
     report = await asyncio.to_thread(usage_page.load, view)
-    return csv_response(view, _usage(view, report)[0], f"usage {report.first} {report.last}")
+    table = _usage(view, report)[0 if report.values is None else -1]
+    return csv_response(view, table, f"usage {report.first} {report.last}")
 
 
 async def usage_xlsx(view: View) -> Response:
-    """GET /dashboard/usage.xlsx: a row for each day or hour, and a sheet of the rooms."""
+    """GET /dashboard/usage.xlsx: a row for each day or hour, and sheets of the rooms and of the values of an attribute."""
     report = await asyncio.to_thread(usage_page.load, view)
     return await xlsx_response(view, _usage(view, report), f"usage {report.first} {report.last}")
 
@@ -139,10 +143,13 @@ def _usage(view: View, report: usage_page.UsageReport) -> list[Table]:
         )
         for bucket in report.buckets
     ]
-    return [
+    tables = [
         Table(TEXTS("usage.title"), _columns(_USAGE_COLUMNS), buckets, view.zone),
         Table(TEXTS("usage.rooms"), _columns(_ROOM_COLUMNS), report.rooms or [], view.zone),
     ]
+    if report.values is not None:
+        tables.append(Table(TEXTS("usage.by_attribute"), _columns(_VALUE_COLUMNS), report.values, view.zone))
+    return tables
 
 
 def _all_meetings(

@@ -31,6 +31,7 @@ _LONG_RANGE_DAYS: Final = 93
 """In longer ranges, the table is by month, charts have one width, and the rooms are loaded later."""
 _MAX_DAYS: Final = 3_660
 _MAX_ROOMS: Final = 25
+_FILTERS: Final = ("room", "timezone", "range", "from", "to", "attribute")
 _MIN_CALENDAR_DAYS: Final = 90
 RANGES: Final = ("7d", "30d", "month", "last_month", "12m", "all")
 _DEFAULT_RANGE: Final = "30d"
@@ -45,10 +46,20 @@ class RoomUsage(NamedTuple):
     max_participants: int
 
 
+class ValueUsage(NamedTuple):
+    """Usage of one value of an attribute; None is the value of participants without the attribute."""
+
+    value: str | None
+    meetings: int
+    participant_ms: Ms
+    max_participants: int
+
+
 class UsageReport(NamedTuple):
     """Usage from the first to the last day, both included. `bucket` is 'day' or 'hour'.
 
-    `rooms` is None if the usage of rooms was not requested. `week` has minutes by weekday and hour.
+    `rooms` is None if the usage of rooms was not requested, `values` if no attribute was. `week` has minutes by weekday
+    and hour.
     """
 
     first: date
@@ -59,6 +70,8 @@ class UsageReport(NamedTuple):
     rooms: Sequence[RoomUsage] | None
     week: Sequence[Sequence[float]]
     avg_participants: float
+    attribute: str | None = None
+    values: Sequence[ValueUsage] | None = None
 
 
 class Days(NamedTuple):
@@ -86,6 +99,7 @@ async def page(view: View) -> Response:
     days = await asyncio.to_thread(days_of, view)
     is_long = days.length > _LONG_RANGE_DAYS
     report = await asyncio.to_thread(load, view, with_rooms=not is_long or "rooms" in view.query)
+    attributes = await asyncio.to_thread(view.context.store.usage.attributes, view.domain)
     is_custom = days.name == date_ranges.CUSTOM
     return render(
         view,
@@ -97,8 +111,9 @@ async def page(view: View) -> Response:
         ranges=RANGES,
         days=DateRange(*days),
         has_data=await asyncio.to_thread(date_ranges.first_day_of_data, view) is not None,
-        filters={name: view.query.get(name, "") for name in ("room", "timezone", "range", "from", "to")},
+        filters={name: view.query.get(name, "") for name in _FILTERS},
         filter_count=is_custom + bool(view.query.get("room")),
+        attributes=attributes,
         bar_charts=_bar_charts(report, view),
         week=week_of(report.week, TEXTS("usage.chart_week")),
         max_rooms=_MAX_ROOMS,
@@ -147,6 +162,7 @@ def load(view: View, *, with_rooms: bool = True) -> UsageReport:
     else:
         quarters = usage.by_quarter(*selection)
     total = total_of(edges, quarters)
+    attribute = query.text(view.query, "attribute")
     return UsageReport(
         days.first,
         days.last,
@@ -156,7 +172,15 @@ def load(view: View, *, with_rooms: bool = True) -> UsageReport:
         by_room,
         minutes_by_hour_and_weekday(midnights, quarters, view),
         round(total.avg_participants(view.now), 1),
+        attribute,
+        None if attribute is None else _values(view, attribute, selection),
     )
+
+
+def _values(view: View, attribute: str, selection: tuple[str, str | None, int, int, Ms]) -> list[ValueUsage]:
+    domain, room, first, until, now = selection
+    rows, _ = view.context.store.usage.by_value(domain, attribute, room, first, until, now)
+    return [ValueUsage(row.value, row.meetings, row.participant_ms, row.peak) for row in rows]
 
 
 def minutes_by_hour_and_weekday(
