@@ -1,20 +1,59 @@
-"""File of generated events. Usage: make_sample.py EVENTS PATH. A path that ends in .ndjson gets NDJSON."""
+"""File of generated events. Usage: make_sample.py EVENTS PATH [SAMPLE ATTRIBUTE]. A path that ends in .ndjson gets NDJSON.
+
+With SAMPLE and ATTRIBUTE, the file has the events of that sample, with one more column: `customer`, one of a thousand by the
+room, or `email`, one for each user.
+"""
 
 import json
 import sys
 from pathlib import Path
+from zlib import crc32
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from headcount.demo.sample import sample_table, write_sample
 
+ATTRIBUTES = {
+    "customer": ("room", lambda room: f"customer-{crc32(room.encode()) % 1_000}"),
+    "email": ("user_id", lambda user_id: f"{user_id}@example.org"),
+}
+"""For each attribute the column that it depends on, and its value."""
 
-def main(events: str, path: str) -> None:
+
+def main(events: str, path: str, sample: str = "", attribute: str = "") -> None:
     unfinished = Path(f"{path}.part")
     unfinished.parent.mkdir(exist_ok=True)
-    if path.endswith(".ndjson"):
+    if sample:
+        write_with(sample, attribute, unfinished)
+    elif path.endswith(".ndjson"):
         write_lines(int(events), unfinished)
     else:
         write_sample(unfinished, events=int(events))
     unfinished.rename(path)
+
+
+def write_with(sample: str, attribute: str, path: Path) -> None:
+    """Write the events of a sample with a column of one attribute."""
+    column, value = ATTRIBUTES[attribute]
+    coded = ["room", "kind", "user_id", "user_name"]
+    with pq.ParquetFile(sample, read_dictionary=coded) as file:
+        name = f"attributes.{attribute}"
+        schema = file.schema_arrow.append(pa.field(name, pa.dictionary(pa.int32(), pa.string())))
+        with pq.ParquetWriter(
+            path, schema, use_dictionary=[*coded, name], dictionary_pagesize_limit=64 << 20
+        ) as to:
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(group)
+                codes = pa.chunked_array(
+                    [
+                        pa.DictionaryArray.from_arrays(
+                            chunk.indices, pa.array([value(text) for text in chunk.dictionary.to_pylist()])
+                        )
+                        for chunk in rows[column].chunks
+                    ]
+                )
+                to.write_table(rows.append_column(schema.field(name), codes), row_group_size=len(rows))
 
 
 def write_lines(events: int, path: Path) -> None:

@@ -80,6 +80,7 @@ def main() -> int:
         rows, equal = at_size(events, asked.runs)
         measures += rows
         agreed = agreed and equal
+        measures += with_attributes(events, asked.runs)
     if asked.small:
         measures += first_call()
     if asked.live:
@@ -177,6 +178,28 @@ def in_process(source: Path) -> list[float]:
 
 
 # Headcount only.
+
+
+def with_attributes(events: int, runs: int) -> list[Measure]:
+    """A column of attributes, against the same events without it."""
+    plain = sample(events)
+    measures = []
+    for attribute, what in (
+        ("customer", "a thousand customers"),
+        ("email", "an email address for each user"),
+    ):
+        path = DATA / f"sample-{events}-{attribute}.parquet"
+        if not path.exists():
+            script = [sys.executable, str(HERE / "make_sample.py")]
+            subprocess.run([*script, str(events), str(path), str(plain), attribute], check=True)
+        done = [
+            (run(sessionize(path, OUT / attribute)), run(sessionize(plain, OUT / "plain")))
+            for _ in range(runs)
+        ]
+        ours, peer = (min(one, key=lambda a_run: a_run.seconds) for one in zip(*done, strict=True))
+        label = f"{events:,} events with {what}, against none"
+        measures.append(Measure(label, shown(ours), shown(peer), ours.seconds / peer.seconds))
+    return measures
 
 
 def first_call() -> list[Measure]:

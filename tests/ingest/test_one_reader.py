@@ -37,6 +37,10 @@ instants = st.builds(
 ) | st.builds(Time, st.integers(START_US // 10**6, START_US // 10**6 + 3_600).map(lambda s: s * 10**6))
 
 
+keys = st.sampled_from(["role", "customer", "é", 'a "b"', "attributes.x"])
+values = st.sampled_from(["host", "", 'ü\u2028\\"', 7, 7.0, -0.5, 1e300, 2**63 - 1, True, False, None])
+
+
 @st.composite
 def events(draw):
     event = {
@@ -49,6 +53,7 @@ def events(draw):
     }
     if event["kind"] != "end":
         event["participant_id"] = draw(names)
+        event["attributes"] = draw(st.none() | st.dictionaries(keys, values, max_size=3))
     if event["kind"] == "leave" and draw(st.booleans()):
         event["joined_at"] = Time(
             event["at"].us - draw(st.integers(0, HOUR_US)), draw(st.sampled_from(["seconds", "text"]))
@@ -115,6 +120,11 @@ INVALID = {
     "a join of a join": (GOOD | {"joined_at": Time(START_US - 1)}, "joined_at"),
     "a join of an end": (END | {"joined_at": Time(START_US - 1)}, "joined_at"),
     "a join after its leave": (LEAVE | {"joined_at": Time(START_US + 1_000)}, "joined_at"),
+    "attributes of an end": (END | {"attributes": {"role": "host"}}, "attributes"),
+    "a nested attribute": (GOOD | {"attributes": {"a": {"b": 1}}}, "attribute"),
+    "an attribute without a key": (GOOD | {"attributes": {"": 1}}, "attribute"),
+    "U+0000 in an attribute": (GOOD | {"attributes": {"a": "b\0"}}, "attribute"),
+    "a number beyond 64 bits": (GOOD | {"attributes": {"a": 2**63}}, "attribute"),
     "a time before 2000": (GOOD | {"at": Time(946_684_799_999_000, "text")}, "at"),
     "a join before 2000": (LEAVE | {"joined_at": Time(946_684_799_999_000, "text")}, "joined_at"),
     "a time without a zone": (GOOD | {"at": "2026-05-01T09:00:00"}, "at"),
@@ -124,6 +134,9 @@ INVALID = {
 BEYOND_LIMITS = {
     **{f"a long {name}": (GOOD | {name: "x" * 513}, name) for name in ("room", "participant_id", "user_id", "source_session")},
     **{f"{name} of many bytes": (GOOD | {name: "漢" * 342}, name) for name in ("room", "participant_id", "user_id")},
+    "too many attributes": (GOOD | {"attributes": {f"k{n}": n for n in range(33)}}, "attribute"),
+    "a long attribute": (GOOD | {"attributes": {"a": "x" * 513}}, "attribute"),
+    "a long key of an attribute": (GOOD | {"attributes": {"k" * 65: 1}}, "attribute"),
     "a time ahead of the server's clock": (GOOD | {"at": Time(NOW * 1_000 + 301_000_000)}, "at"),
 }  # fmt: skip
 
@@ -139,7 +152,7 @@ def refusals(found, field):
     }
 
 
-OPTIONAL = ("user_id", "user_name", "source_session")
+OPTIONAL = ("user_id", "user_name", "source_session", "attribute")
 
 
 @pytest.mark.parametrize(

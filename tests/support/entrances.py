@@ -27,7 +27,7 @@ from headcount.store.sources import SourceRow
 
 NOW = 1_780_000_000_000
 FIELDS = (
-    "room", "kind", "participant_id", "at", "user_id", "user_name", "source_session", "joined_at",
+    "room", "kind", "participant_id", "at", "user_id", "user_name", "source_session", "joined_at", "attributes",
 )  # fmt: skip
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -145,15 +145,22 @@ class Entrances:
         if form == "ndjson":
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         elif form == "csv":
+            rows = [row | {"attributes": _json(row.get("attributes"))} for row in rows]
             with path.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, FIELDS)
                 writer.writeheader()
                 writer.writerows(rows)
         else:
             pq.write_table(
-                pa.table({name: _column([event.get(name) for event in events]) for name in FIELDS}), path
+                pa.table({name: _column([_json(event.get(name)) for event in events]) for name in FIELDS}),
+                path,
             )
         return path
+
+
+def _json(value):
+    """Return an object as JSON text, and anything else as it is."""
+    return json.dumps(value) if isinstance(value, dict) else value
 
 
 def _column(values):

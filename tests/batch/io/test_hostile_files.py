@@ -24,7 +24,9 @@ def run(*arguments):
     return done
 
 
-@pytest.mark.parametrize("line", [DEEP, EVENT + DEEP, EVENT + b'{"a":' * 100_000])
+@pytest.mark.parametrize(
+    "line", [DEEP, EVENT + DEEP, EVENT + b'{"a":' * 100_000, EVENT.replace(b'"x"', b'"attributes"') + DEEP]
+)
 def test_a_line_nested_too_deeply_is_an_invalid_row(tmp_path, line):
     file = tmp_path / "deep.ndjson"
     file.write_bytes(EVENT.removesuffix(b',"x":') + b"}\n" + line + b"\n")

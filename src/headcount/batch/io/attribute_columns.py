@@ -55,6 +55,8 @@ def read_attributes(
     with an object is invalid. Columns of single attributes do not apply to ends. Raise `BadInput` if a column has a type
     that cannot be converted.
     """
+    if not any(name.startswith(OBJECT) for name in rows.column_names):
+        return None, []
     reader = _Reader(len(rows), where, limits)
     whole = reader.objects(rows[OBJECT], mapping.column(OBJECT)) if OBJECT in rows.column_names else None
     if whole is not None and (ends & (whole.codes >= 0)).any():

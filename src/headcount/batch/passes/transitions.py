@@ -131,13 +131,18 @@ def add_names(stay: int, k: int, joins: Any, leaves: Any, room: PairingState) ->
     stays.attributes[stay] = with_attributes(stays.attributes[stay], k, joins, leaves, room)
 
 
-@compiled
+@inlined
 def with_attributes(known: Any, k: int, joins: Any, leaves: Any, room: PairingState) -> Any:
-    """Return known attributes with those of this instant, from joins, leaves or both (R1)."""
+    """Return known attributes with those of this instant, from joins, leaves or both (R1).
+
+    Nothing is passed to another function unless there are any: see `pair` in `stays.py`.
+    """
     names = room.signs.names
     a = names[k, ATTRIBUTES] if joins else np.int32(NO_ROW)
     b = names[k, FROM_LEAVES + ATTRIBUTES] if leaves else np.int32(NO_ROW)
-    return merged(known, merged(a, b, INSTANT, room.merges), LATER, room.merges)
+    if a != NO_ROW or b != NO_ROW:
+        known = merged(known, merged(a, b, INSTANT, room.merges), LATER, room.merges)
+    return known
 
 
 @compiled
