@@ -250,6 +250,18 @@ def test_a_wrong_mapping_of_an_attribute_is_refused_and_nothing_is_imported(stor
     assert message in refused.stderr
 
 
+@pytest.mark.parametrize("fmt", ["parquet", "csv", "ndjson"])
+def test_the_attributes_of_a_report_survive_an_export_and_an_import(store, tmp_path, fmt):
+    store.import_export("zoom-report", ZOOM, *ZONE, "--attribute", "minutes=Duration (minutes)")
+    store.run("export", "-o", tmp_path / "out", "--format", fmt)
+    other = type(store)(tmp_path / "other")
+    other.folder.mkdir()
+    imported = other.run("import", tmp_path / "out" / f"events.{fmt}")
+    assert imported.exit_code == 0, imported.stderr
+    assert stays_of(other) == stays_of(store)
+    assert len(stays_of(other)) == 3
+
+
 def test_each_imported_event_names_its_file_and_the_hash_of_it(store):
     packed = store.file("packed.gz", gzip.compress(ANN_AND_BOB.encode()))
     plain = store.file("plain.jsonl", webhook("joined", "cid", 0))
