@@ -242,6 +242,18 @@ insert into room_totals (
 )
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
+-- name: add_up_room_quarters
+insert into room_totals (
+  domain, attribute, value, scale, period, room, meetings, participant_ms, peak_participants
+)
+select ?, ?, ?, ?, ?, ?, sum(meetings), sum(participant_ms), max(peak_participants)
+from room_quarters
+where domain = ?
+  and room = ?
+  and quarter >= ?
+  and quarter < ?
+group by domain, room
+
 -- name: add_up_room_totals
 -- A long period from the days in it, which are looked up one by one: all rooms of those days would be many.
 insert into room_totals (

@@ -58,7 +58,7 @@ class ConflictError(Exception):
 class _Work:
     """The result of a step: ranges that are done or shortened, and what differs before and after.
 
-    `days` are new totals of rooms, None where there is no usage any more. `domains` are new quarters of series.
+    `days` are new totals of values in rooms, None where there is no usage any more. `domains` are new quarters of series.
     """
 
     attributes: tuple[str, ...]
@@ -145,30 +145,32 @@ def _compute_room(
     connection: Connection, work: _Work, domain: str, room: str, ranges: Sequence[Interval]
 ) -> None:
     """Compute the quarters of a room in these ranges, and the totals of the days that change."""
-    state: dict[int, RoomQuarter] = {}
-    for first, until in union((a // _DAY * _DAY, -(-b // _DAY) * _DAY) for a, b in ranges):
-        state |= stored_quarters(connection, domain, room, first, until)
     changed: dict[int, set[Series]] = {}
     for first, until in ranges:
+        before = stored_quarters(connection, domain, room, first, until)
         starts, entries = ended_meetings(connection, domain, room, first, until)
         after = quarters_of_entries(starts, entries, first, until, work.attributes)
-        for number in {n for n in state if first <= n < until} | after.keys():
-            old, new = state.pop(number, None), after.get(number)
-            if new is not None:
-                state[number] = new
+        for number in before.keys() | after.keys():
+            old, new = before.get(number), after.get(number)
             if old == new:
                 continue
-            touched = changed.setdefault(number // _DAY, {EVERYBODY})
             for quarter, found in ((old, work.before), (new, work.after)):
                 if quarter is not None:
                     found[domain, room, number] = quarter
-                    touched.update(one for one in quarter.parts if one.value)
+                    if quarter.parts:
+                        values = (series for series in quarter.parts if series.value)
+                        changed.setdefault(number // _DAY, set()).update(values)
         for name, text in long_texts(entries, work.attributes).items():
             work.long_values[domain, name] = text
     for day, some in changed.items():
-        quarters = [state[n] for n in range(day * _DAY, (day + 1) * _DAY) if n in state]
+        quarters = stored_quarters(connection, domain, room, day * _DAY, (day + 1) * _DAY)
+        for number in range(day * _DAY, (day + 1) * _DAY):
+            if (domain, room, number) in work.after:
+                quarters[number] = work.after[domain, room, number]
+            elif (domain, room, number) in work.before:
+                quarters.pop(number, None)
         for series in some:
-            work.days[domain, series, day, room] = _total([one.of(series) for one in quarters])
+            work.days[domain, series, day, room] = _total([one.of(series) for one in quarters.values()])
 
 
 def _total(quarters: Iterable[Quarter]) -> tuple[int, Ms, int] | None:
@@ -199,8 +201,7 @@ def _update_domain(connection: Connection, work: _Work, domain: str) -> None:
         without = Series(attribute)
         stored = domain_quarters(connection, domain, without, set(numbers))
         for number, changes in numbers.items():
-            differs = any(without in one.parts for some in changes for one in some)
-            if differs or number in stored:
+            if number in stored or any(without in one.parts for some in changes for one in some if one.parts):
                 lacking = _apply(stored.get(number, known.get(number)), without, changes)
                 work.domains[domain, without, number] = None if lacking == everybody[number] else lacking
     touched: dict[Series, dict[int, tuple[list[RoomQuarter], list[RoomQuarter]]]] = {}
@@ -272,13 +273,31 @@ def _write_domains(connection: Connection, work: _Work) -> None:
 
 
 def _write_room_totals(connection: Connection, work: _Work) -> None:
-    """Write the totals of rooms for the days that changed, and for the long periods from their days."""
+    """Write the totals of rooms for the periods that changed.
+
+    Those of everybody are sums of quarters. Those of values are given for each day, and long periods are sums of days.
+    """
+    periods = {
+        (domain, *EVERYBODY, scale, number // scale, room)
+        for domain, room, number in (*work.before, *work.after)
+        for scale in (_MONTH, _DAY)
+    }
     days = [(domain, *series, _DAY, day, room) for domain, series, day, room in work.days]
+    length = _MONTH // _DAY
+    months = sorted({(domain, series, day // length, room) for domain, series, day, room in work.days})
+    _put(connection, "delete_room_total", sorted(periods))
+    _put(
+        connection,
+        "add_up_room_quarters",
+        [
+            (*key, domain, room, period * scale, (period + 1) * scale)
+            for key in sorted(periods)
+            for domain, _, _, scale, period, room in [key]
+        ],
+    )
     _put(connection, "delete_room_total", days)
     totals = zip(days, work.days.values(), strict=True)
     _put(connection, "insert_room_total", [(*key, *total) for key, total in totals if total is not None])
-    length = _MONTH // _DAY
-    months = sorted({(domain, series, day // length, room) for domain, series, day, room in work.days})
     _put(
         connection,
         "delete_room_total",
