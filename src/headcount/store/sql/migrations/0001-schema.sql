@@ -246,7 +246,8 @@ create table domain_quarters (
 
 -- Serves the usage of all values of an attribute.
 create index domain_quarters_by_quarter
-on domain_quarters (domain, attribute, quarter, value, meetings, participant_ms, peak_participants, peak_offset_ms);
+on domain_quarters (domain, attribute, quarter, value, meetings, participant_ms, peak_participants, peak_offset_ms)
+where value <> '';
 
 -- Apart from domain_quarters, because the steps of all rooms are long and seldom read.
 create table domain_steps (
