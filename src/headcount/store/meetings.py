@@ -11,14 +11,14 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
 
-from headcount.kernel.attributes import Attributes
+from headcount.kernel.attributes import AttributeFilter, Attributes
 from headcount.kernel.events import Ms
 from headcount.kernel.journal import FIRST_MARK, Mark
 from headcount.kernel.meetings import Entry, clip_stay
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, consistent_read
 from headcount.store.meeting_lists import MeetingFilter, Page, count_meetings, select_page
-from headcount.store.paging import LEFT_BY, entries_in_pages, entries_page, stay_of
+from headcount.store.paging import LEFT_BY, entries_in_pages, entries_page, matching_page, stay_of
 from headcount.store.provenance import LoggedEvent, logged_event
 from headcount.store.records import (
     Correction,
@@ -142,14 +142,24 @@ class Meetings:
             return _entries(connection, meetings)
 
     def participants(
-        self, meeting: MeetingRow, limit: int, *, after: str | None = None, before: str | None = None
+        self,
+        meeting: MeetingRow,
+        limit: int,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        attributes: Sequence[AttributeFilter] = (),
     ) -> list[Entry] | None:
         """Return a page of the entries of one meeting: the first ones, or those next to a participant.
+
+        With conditions on `attributes`, it is a page of the entries that fulfill all of them.
 
         Return None if `after` or `before` is no participant of this meeting. `store/paging.py` decides where a page ends
         if a participant has several entries.
         """
         with consistent_read(self._database) as connection:
+            if attributes:
+                return matching_page(connection, meeting, attributes, limit, after, before)
             return entries_page(connection, meeting, limit, after, before)
 
     def source_events(self, meeting: MeetingRow, limit: int) -> list[LoggedEvent] | None:

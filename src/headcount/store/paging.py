@@ -12,7 +12,7 @@ Responsible for pages of entries. Must not know lists of meetings.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from headcount.kernel.attributes import Attributes
+from headcount.kernel.attributes import AttributeFilter, Attributes, matches
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry, Stay, clip_stay
 from headcount.kernel.rules import NEVER
@@ -24,6 +24,7 @@ from headcount.store.statements import with_lists
 _Place = tuple[Ms, str]
 LEFT_BY: Final[dict[str | None, LeftBy | None]] = {None: None, **{way.value: way for way in LeftBy}}
 _LIST_SIZE: Final = 500
+_MATCHED_PAGE: Final = 5_000
 _START: Final[_Place] = (-1, "")
 
 
@@ -40,6 +41,41 @@ def entries_page(
     if before == _first_participant(connection, meeting):
         return []
     return _page(connection, meeting, limit, place, forwards=False)[::-1]
+
+
+def matching_page(
+    connection: Connection,
+    meeting: MeetingRow,
+    filters: Sequence[AttributeFilter],
+    limit: int,
+    after: str | None,
+    before: str | None,
+) -> list[Entry] | None:
+    """Return a page of the entries whose attributes fulfill all conditions; None if the cursor is none of these participants.
+
+    It reads all entries of the meeting. A page ends at the last entry of a participant, and backwards it begins there.
+    """
+    entries = [
+        entry
+        for page in entries_in_pages(connection, meeting, _MATCHED_PAGE)
+        for entry in page
+        if matches(entry.attributes, filters)
+    ]
+    last = {entry.participant_id: n for n, entry in enumerate(entries)}
+    cursor = after if before is None else before
+    if cursor is not None and cursor not in last:
+        return None
+    if before is not None:
+        end = last[before] if before != entries[0].participant_id else 0
+        start = max(0, end - limit)
+        while start and last[entries[start].participant_id] != start:
+            start -= 1
+        return entries[start:end]
+    start = 0 if after is None else last[after] + 1
+    end = start + limit
+    while end < len(entries) and last[entries[end - 1].participant_id] != end - 1:
+        end += 1
+    return entries[start:end]
 
 
 def entries_in_pages(connection: Connection, meeting: MeetingRow, size: int) -> Iterator[list[Entry]]:

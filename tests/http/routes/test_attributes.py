@@ -54,3 +54,31 @@ def test_something_else_cannot_be_included(world, name):
     status, _, info = world.refused("/meetings", include="attributes,names")
     assert status == 400
     assert info == '"include" must be some of [attributes] [Received include="attributes,names"]'
+
+
+def test_participants_are_filtered_by_attributes_in_pages(world):
+    for number in range(12):
+        world.stay(
+            f"p{number % 5}", number * 10, number * 10 + 10, role="host" if number % 5 < 3 else "guest"
+        )
+    name = world.meeting(0, 200, most=5)
+    everyone = [one["participant_id"] for one in world.get(f"/meetings/{name}/participants")["data"]]
+    hosts = [who for who in everyone if who in ("p0", "p1", "p2")]
+
+    def page(**query):
+        found = world.ask(f"/meetings/{name}/participants", **{"attribute.role": "host"}, **query)
+        return [] if found.status_code == 404 else [one["participant_id"] for one in found.json()["data"]]
+
+    assert page() == hosts
+    for limit in range(1, 10):
+        forwards = some = page(limit=limit)
+        while some := page(limit=limit, joined_after=some[-1]):
+            forwards = forwards + some
+        assert forwards == hosts
+    assert page(joined_before="p0") == []
+    assert page(joined_before="p2", limit=1)[-1:] == [hosts[hosts.index("p2", 3) - 1]]
+    status, _, info = world.refused(
+        f"/meetings/{name}/participants", **{"attribute.role": "host"}, joined_after="p4"
+    )
+    assert (status, '"joined_after" must be a participant_id of this meeting' in info) == (400, True)
+    assert world.refused(f"/meetings/{name}/participants", **{"attribute.role": "viewer"})[0] == 404

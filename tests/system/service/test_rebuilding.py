@@ -19,6 +19,8 @@ from support.running_service import Running, headcount
         "delete from domain_quarters",
         "update domain_steps set steps = '[]'",
         "update room_totals set peak_participants = peak_participants + 1",
+        "delete from meeting_attributes",
+        "update meeting_attribute_counts set meetings = meetings + 1",
     ],
 )
 def test_a_rebuild_finds_a_change_in_any_table(tmp_path, change):
@@ -27,6 +29,7 @@ def test_a_rebuild_finds_a_change_in_any_table(tmp_path, change):
         hour_ago = int(time.time()) - 3_600
         visits = [
             {"room": "r", "kind": kind, "participant_id": f"p-{who}", "at": hour_ago + at}
+            | ({"attributes": {"role": "host"}} if kind == "join" else {})
             for who in range(2)
             for kind, at in (("join", 0), ("leave", 60))
         ]

@@ -166,7 +166,8 @@ def get_meeting(context: QueryContext, domain: str, request: Request) -> Answer:
 
 @operation(
     "GET", "/meetings/{id}/participants", "listMeetingParticipants", "List the participants of a meeting", Participants,
-    tag="Meetings", daily=True, params=(MEETING_ID, LIMIT, JOINED_AFTER, JOINED_BEFORE, INCLUDE), errors=(404,), headers=REPLACED,
+    tag="Meetings", daily=True, params=(MEETING_ID, LIMIT, JOINED_AFTER, JOINED_BEFORE, INCLUDE, *ATTRIBUTES),
+    errors=(404,), headers=REPLACED,
 )  # fmt: skip
 def list_participants(context: QueryContext, domain: str, request: Request) -> Answer:
     """Returns a page of the participants, by `join_time`. The answer is 404 when there are no more.
@@ -180,7 +181,9 @@ def list_participants(context: QueryContext, domain: str, request: Request) -> A
     if after is not None and before is not None:
         raise invalid('"joined_after" and "joined_before" cannot be combined: leave one of them out')
     row, headers = find_meeting(context, domain, request)
-    entries = context.meetings.participants(row, limit, after=after, before=before)
+    entries = context.meetings.participants(
+        row, limit, after=after, before=before, attributes=attribute_filters(query)
+    )
     if entries is None:
         name, who = ("joined_after", after) if before is None else ("joined_before", before)
         raise invalid(f'"{name}" must be a participant_id of this meeting [Received {name}="{who}"]')
