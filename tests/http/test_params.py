@@ -10,6 +10,7 @@ from headcount.http import params
 from headcount.http.app import OPERATIONS
 from headcount.http.errors import ApiError
 from headcount.http.params import Param
+from headcount.http.routes import usage
 
 TIMES = [
     ("1793491200", 1_793_491_200_000),
@@ -35,6 +36,7 @@ BOUNDS = [
     ("1.7934912e+09", 1_793_491_200),
     ("1.7934912E9", 1_793_491_200),
 ]
+GROUPS = [("day", "day"), ("hour", "hour"), ("attribute.Customer", "attribute.Customer")]
 SPELLINGS = {
     params.BOOLEAN: [
         *((text, True) for text in ("true", "True", "TRUE", "1", "yes", "Yes")),
@@ -52,6 +54,9 @@ SPELLINGS = {
     params.ZONE: [("Europe/Berlin", "Europe/Berlin"), (" 02:00", "+02:00")],
     params.CURSOR: [("0", "0")],
     params.PLACE: [("OLDEST", "OLDEST")],
+    usage.LIMIT.parser: [*WHOLE, ("1e5", 10_000)],
+    usage.GROUP_BY_USAGE.parser: [*GROUPS, ("month", "month")],
+    usage.GROUP_BY_CONCURRENCY.parser: GROUPS,
 }
 """The texts that each parser accepts, with their values."""
 REFUSED = {
@@ -68,6 +73,9 @@ REFUSED = {
     params.ZONE: ["\0"],
     params.CURSOR: ["not a cursor"],
     params.PLACE: ["\0"],
+    usage.LIMIT.parser: ["0", "-5", "5.5", "ten"],
+    usage.GROUP_BY_USAGE.parser: ["week", "attribute", "attribute.", "attribute.\0"],
+    usage.GROUP_BY_CONCURRENCY.parser: ["month", "attribute", "attribute.", "attribute.\0"],
 }
 FILTERS = (params.TEXT, params.TEXTS, params.TEXT_LIST)
 """Filters on a text: an empty one is an error, because the answer would be about everything."""

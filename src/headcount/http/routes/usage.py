@@ -52,10 +52,14 @@ def _group_by(*words: str) -> Parser[str]:
     parse_word = one_of(*words).parse
 
     def parse(name: str, text: str) -> str:
-        if text.startswith("attribute"):
-            params.attribute_key(text)
-            return text
-        return parse_word(name, text)
+        if not text.startswith("attribute"):
+            return parse_word(name, text)
+        _, _, key = text.partition("attribute.")
+        if not key or "\0" in key:
+            raise invalid(
+                f'"{name}" must name an attribute like "attribute.customer" [Received {name}="{text[:50]}"]'
+            )
+        return text
 
     pattern = {"type": "string", "pattern": r"^attribute\..+$"}
     return Parser({"anyOf": [{"type": "string", "enum": list(words)}, pattern]}, parse)

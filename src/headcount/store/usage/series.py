@@ -19,6 +19,9 @@ from headcount.store.usage.quarters import ByNumber, Quarter, quarters_of
 
 _MAX_NAME_BYTES: Final = 512
 """The longest value that is part of an index. The limits of names are such that all parts fit into one."""
+_CACHED_LENGTH: Final = 512
+"""Attributes that are longer are not cached: many different ones must not fill the memory."""
+_NO_TEXTS: Final[Mapping[str, str]] = {}
 _DIGEST: Final = "sha256:"
 _EMPTY: Final = Quarter()
 
@@ -75,9 +78,15 @@ def is_digest(name: str) -> bool:
     return name.startswith(_DIGEST)
 
 
-@lru_cache(8_192)
 def texts_of(attributes: Attributes | None) -> Mapping[str, str]:
     """Return the text of each attribute of a stay, by which it is filtered and grouped."""
+    if attributes is None:
+        return _NO_TEXTS
+    return (_texts_of if len(attributes) <= _CACHED_LENGTH else _texts_of.__wrapped__)(attributes)
+
+
+@lru_cache(8_192)
+def _texts_of(attributes: Attributes) -> Mapping[str, str]:
     return {key: text_of(value) for key, value in values_of(attributes).items()}
 
 
