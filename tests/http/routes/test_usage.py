@@ -254,8 +254,8 @@ def test_an_attribute_without_usage_has_one_group_without_a_value(customers):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"group_by": "attribute."}, 'write "attribute.KEY", such as "attribute.customer"'),
-        ({"group_by": "attributes.customer"}, 'write "attribute.KEY", such as "attribute.customer"'),
+        ({"group_by": "attribute."}, 'must name an attribute like "attribute.customer"'),
+        ({"group_by": "attributes.customer"}, 'must name an attribute like "attribute.customer"'),
         ({"attribute.role": ""}, "is not allowed to be empty"),
         ({"group_by": "attribute.role", "limit": "0"}, "greater than or equal to 1"),
     ],
