@@ -155,6 +155,7 @@ class _Request:
         self._long_texts: dict[str, str] = {}
         self._found_ongoing: dict[str | None, dict[str, RoomQuarters]] = {}
         self._found_changes: dict[str | None, list[_RoomChanges]] = {}
+        self._found_rows: dict[Series, dict[int, tuple[int, ...]]] = {}
 
     @cached_property
     def attributes(self) -> tuple[str, ...]:
@@ -311,11 +312,14 @@ class _Request:
 
         Those without an attribute are everybody in the quarters that are not stored for them.
         """
-        rows = self._rows("select_domain_quarters", **series._asdict())
-        found = {number: tuple(rest) for number, *rest in rows}
-        if series == EVERYBODY or series.value:
-            return found
-        return self._series_rows(EVERYBODY) | found
+        found = self._found_rows.get(series)
+        if found is None:
+            rows = self._rows("select_domain_quarters", **series._asdict())
+            found = {row[0]: row[1:] for row in rows}
+            if series != EVERYBODY and not series.value:
+                found = self._series_rows(EVERYBODY) | found
+            self._found_rows[series] = found
+        return found
 
     def _changes(self, room: str | None, series: Series) -> _Changes:
         """Return what to add to the stored quarters of a series, and what to subtract."""
