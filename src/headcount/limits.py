@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Final
 
 from headcount.errors import BadInput, TooLarge
@@ -32,6 +33,9 @@ ATTRIBUTE_KEY_BYTES: Final = 256
 """Maximum length in bytes of UTF-8 of the key of an attribute."""
 ATTRIBUTE_VALUE_BYTES: Final = 2_048
 """Maximum length in bytes of UTF-8 of an attribute that is a string."""
+_INDEXED_BYTES: Final = 512
+"""The longest value that is part of an index, in bytes of UTF-8."""
+_DIGEST: Final = "sha256:"
 AHEAD_MS: Final[Ms] = 5 * 60_000
 """Maximum difference by which a sender's clock may be ahead of the server's."""
 REQUIRED_IDS: Final = ("room", "participant_id")
@@ -200,6 +204,18 @@ def fitting_attributes(values: Mapping[str, Any], limits: Limits) -> Attributes 
                 canonical({key: value})
                 fitting[key] = value
     return canonical(fitting)
+
+
+def index_text(text: str) -> str:
+    """Return a value of an attribute as indexes have it: the text itself, or its digest if it is too long."""
+    if len(text.encode()) <= _INDEXED_BYTES and not is_digest(text):
+        return text
+    return _DIGEST + sha256(text.encode()).hexdigest()
+
+
+def is_digest(text: str) -> bool:
+    """Return whether a text of `index_text` stands for a longer one."""
+    return text.startswith(_DIGEST)
 
 
 def _attribute_problem(key: str, value: Any, limits: Limits) -> str | None:

@@ -10,7 +10,6 @@ Responsible for updating the index with each commit of the engine. Must not know
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from hashlib import sha256
 from itertools import combinations
 from json import dumps
 from typing import Any, Final, NamedTuple
@@ -18,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from headcount.kernel.attributes import AttributeFilter, Attributes, text_of, values_of
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
+from headcount.limits import index_text
 from headcount.store.database import Connection
 from headcount.store.records import DAY_MS, BatchChanges, RoomKey, StayRow
 from headcount.store.statements import with_lists
@@ -25,9 +25,6 @@ from headcount.store.statements import with_lists
 _LIST_SIZE: Final = 500
 _LOOKUPS: Final = 100
 """Rows that one statement looks up."""
-_MAX_BYTES: Final = 256
-"""Longer values are indexed by their digest: an index entry of PostgreSQL has at most 2,704 bytes."""
-_DIGEST: Final = "sha256:"
 _COMBINED: Final = ("customer", "kind", "role")
 """Keys with few values, each of which many meetings have. All their combinations in one entry are indexed."""
 _DAY_S: Final = DAY_MS // 1_000
@@ -88,17 +85,9 @@ def _terms_of_entry(attributes: Attributes | None) -> Iterable[Term]:
 def _term(*conditions: AttributeFilter) -> Term:
     """Return the term of these conditions, which are in the order of their keys. A combination is a list in JSON."""
     if len(conditions) == 1 and not conditions[0].key.startswith("["):
-        return Term(conditions[0].key, _indexed_value(conditions[0].value))
+        return Term(conditions[0].key, index_text(conditions[0].value))
     keys, values = zip(*conditions, strict=True)
-    return Term(dumps(keys, ensure_ascii=False), _indexed_value(dumps(values, ensure_ascii=False)))
-
-
-def _indexed_value(text: str) -> str:
-    """Return a value as the index has it."""
-    size = len(text.encode())
-    if size <= _MAX_BYTES and not text.startswith(_DIGEST):
-        return text
-    return _DIGEST + sha256(text.encode()).hexdigest()
+    return Term(dumps(keys, ensure_ascii=False), index_text(dumps(values, ensure_ascii=False)))
 
 
 class AttributeIndexUpdate:

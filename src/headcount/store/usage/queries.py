@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from headcount.intervals import Interval, clip, union
 from headcount.kernel.events import Ms
+from headcount.limits import index_text, is_digest
 from headcount.store.database import Connection, Database, StoreBusy, consistent_read
 from headcount.store.usage.entries import Meetings, ended_meetings, ongoing_meetings
 from headcount.store.usage.quarters import (
@@ -33,9 +34,7 @@ from headcount.store.usage.series import (
     RoomQuarters,
     Series,
     decode_parts,
-    is_digest,
     long_texts,
-    name_of,
     quarters_of_entries,
 )
 from headcount.store.usage.totals import (
@@ -167,7 +166,7 @@ class _Request:
         if not conditions:
             return EVERYBODY
         (attribute, text), *more = conditions
-        return Series(attribute, name_of(text)) if not more and attribute in self.attributes else None
+        return Series(attribute, index_text(text)) if not more and attribute in self.attributes else None
 
     def scan(self, room: str | None, conditions: Conditions) -> Scan:
         """Return the usage computed from stays."""

@@ -8,21 +8,18 @@ Responsible for the names of series and for dividing usage among them. Must not 
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 import msgspec
 
 from headcount.kernel.attributes import Attributes, text_of, values_of
 from headcount.kernel.events import Ms
+from headcount.limits import index_text
 from headcount.store.usage.quarters import ByNumber, Quarter, quarters_of
 
-_MAX_NAME_BYTES: Final = 512
-"""The longest value that is part of an index. The limits of names are such that all parts fit into one."""
 _CACHED_LENGTH: Final = 512
 """Attributes that are longer are not cached: many different ones must not fill the memory."""
 _NO_TEXTS: Final[Mapping[str, str]] = {}
-_DIGEST: Final = "sha256:"
 _EMPTY: Final = Quarter()
 
 
@@ -66,18 +63,6 @@ RoomQuarters = dict[int, RoomQuarter]
 """The quarters of a room by their number."""
 
 
-def name_of(text: str) -> str:
-    """Return the name of a value in the tables: the text itself, or its digest if it is too long for an index."""
-    if len(text.encode()) <= _MAX_NAME_BYTES and not text.startswith(_DIGEST):
-        return text
-    return _DIGEST + sha256(text.encode()).hexdigest()
-
-
-def is_digest(name: str) -> bool:
-    """Return whether a name stands for a longer text."""
-    return name.startswith(_DIGEST)
-
-
 def texts_of(attributes: Attributes | None) -> Mapping[str, str]:
     """Return the text of each attribute of a stay, by which it is filtered and grouped."""
     if attributes is None:
@@ -93,7 +78,7 @@ def _texts_of(attributes: Attributes) -> Mapping[str, str]:
 def names_of(attributes: Attributes | None, key: str) -> str:
     """Return the name of a value of a stay, or an empty one if it has none."""
     text = texts_of(attributes).get(key)
-    return "" if text is None else name_of(text)
+    return "" if text is None else index_text(text)
 
 
 def long_texts(entries: Iterable[Entry], keys: Iterable[str]) -> dict[str, str]:
@@ -103,7 +88,7 @@ def long_texts(entries: Iterable[Entry], keys: Iterable[str]) -> dict[str, str]:
     for attributes in {entry.attributes for entry in entries if entry.attributes is not None}:
         texts = texts_of(attributes)
         for text in (texts[key] for key in keys if key in texts):
-            if (name := name_of(text)) != text:
+            if (name := index_text(text)) != text:
                 found[name] = text
     return found
 
