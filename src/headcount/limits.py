@@ -33,7 +33,7 @@ ATTRIBUTE_KEY_BYTES: Final = 256
 """Maximum length in bytes of UTF-8 of the key of an attribute."""
 ATTRIBUTE_VALUE_BYTES: Final = 2_048
 """Maximum length in bytes of UTF-8 of an attribute that is a string."""
-_INDEXED_BYTES: Final = 512
+INDEXED_BYTES: Final = 512
 """The longest value that is part of an index, in bytes of UTF-8."""
 _DIGEST: Final = "sha256:"
 AHEAD_MS: Final[Ms] = 5 * 60_000
@@ -208,7 +208,7 @@ def fitting_attributes(values: Mapping[str, Any], limits: Limits) -> Attributes 
 
 def index_text(text: str) -> str:
     """Return a value of an attribute as indexes have it: the text itself, or its digest if it is too long."""
-    if len(text.encode()) <= _INDEXED_BYTES and not is_digest(text):
+    if len(text.encode()) <= INDEXED_BYTES and not is_digest(text):
         return text
     return _DIGEST + sha256(text.encode()).hexdigest()
 

@@ -75,7 +75,7 @@ class StoredEngine:
 
     def presence(self):
         """Who is shown to be in rooms, as stays, by room and join."""
-        people, _ = self.store.meetings.presence(DOMAIN)
+        people, _ = self.store.meetings.presence(DOMAIN, with_attributes=True)
         return [Stay(who, join, None, None, *names) for _, join, who, *names in people]
 
     def close(self):

@@ -66,21 +66,24 @@ def test_a_setting_is_read_from_each_place_and_the_nearest_wins(setting, tmp_pat
         "webhook_allowed_networks": "10.1.0.0/16",
         "webhook_ca_file": "ours.pem",
         "timezone": "Asia/Kathmandu",
+        "max_attributes": 100,
+        "max_attribute_key_length": 100,
+        "usage_attributes": ("plan", "region"),
     }.get(setting.name)
     if value is None:
         value = {"durability": "normal", "log_level": "debug", "log_format": "json"}.get(setting.name, 1_000)
     file = tmp_path / "headcount.toml"
-    file.write_text(f"{setting.name} = {value!r}".replace("'", '"'))
+    written = list(value) if isinstance(value, tuple) else value
+    file.write_text(f"{setting.name} = {written!r}".replace("'", '"'))
+    default = setting.kind.show(setting.default)
     assert read_settings({}, {})[setting.name] == setting.default
     by_file = read_settings({}, {}, str(file))
     assert by_file[setting.name] == value
     assert by_file.origins[setting.name] == f"{file}, {setting.name}"
-    by_variable = read_settings({}, {setting.variable: str(setting.default)}, str(file))
+    by_variable = read_settings({}, {setting.variable: default}, str(file))
     assert by_variable[setting.name] == setting.default
     assert by_variable.origins[setting.name] == setting.variable
-    by_flag = read_settings(
-        {setting.name: setting.kind.show(value)}, {setting.variable: str(setting.default)}
-    )
+    by_flag = read_settings({setting.name: setting.kind.show(value)}, {setting.variable: default})
     assert (by_flag[setting.name], by_flag.origins[setting.name]) == (value, setting.flag)
 
 

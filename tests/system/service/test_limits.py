@@ -10,7 +10,7 @@ import httpx2 as httpx
 import psycopg
 import pytest
 
-from headcount.limits import DOMAIN_BYTES, NAME_BYTES
+from headcount.limits import ATTRIBUTE_KEY_BYTES, DOMAIN_BYTES, INDEXED_BYTES, NAME_BYTES
 from headcount.sources import standard_webhooks
 from headcount.sources.api import InboundRequest
 from support.running_service import Running, headcount
@@ -224,6 +224,7 @@ def test_too_many_events_in_one_request_are_refused_together(service, tmp_path):
 def test_no_entry_of_any_index_can_be_too_large_for_postgresql(service):
     """Each indexed text has a limit here, so that a new index that could overflow fails this test."""
     bounds = {"domain": DOMAIN_BYTES, "token": DOMAIN_BYTES, "name": DOMAIN_BYTES, "metric": 32, "kind": 32}
+    bounds |= {"key": ATTRIBUTE_KEY_BYTES, "attribute": ATTRIBUTE_KEY_BYTES, "value": INDEXED_BYTES}
     bounds |= dict.fromkeys(("room", "participant_id", "user_id"), NAME_BYTES)
     bounds |= dict.fromkeys(("id", "uuid", "endpoint", "digest", "participant", "event_key"), 128)
     with closing(psycopg.connect(service.database)) as store:

@@ -98,7 +98,7 @@ async def at(view: View) -> Response:
     meeting, _ = await asyncio.to_thread(find, view)
     entries = await asyncio.to_thread(view.context.store.meetings.entries, [meeting])
     found = participants_at(view, meeting, entries[meeting.id], view.query.get("at", ""))
-    return render(view, "_participants_at.html", participants_at=found)
+    return render(view, "_participants_at.html", participants_at=found, is_large=False)
 
 
 async def as_json(view: View) -> Response:

@@ -102,8 +102,8 @@ def get_time_together(context: QueryContext, domain: str, request: Request) -> A
     join conditions to one side: `clinician.role=host&clinician.role=cohost&patient.role=guest`. Values of the same
     condition are alternatives; different conditions must hold for the same stay. Each side needs a person of its own.
     """
-    requested = sides_of(request.query_params)
     row, headers = find_meeting(context, domain, request)
+    requested = sides_of(request.query_params)
     serializer = context.serializer()
     entries = context.meetings.entries([row])[row.id]
     found = together(entries, [_side(conditions) for _, conditions in requested], serializer.now)
