@@ -1,10 +1,9 @@
 """One live room: events and the time in, changes out.
 
-A room keeps the state of everything that is **finalized**, and a short **tail** of
-events younger than the late grace period of the rules. Events of the tail may arrive in any
-order. `advance` finalizes them in order of their times as the clock moves on, and returns
-what the rules decide. An event that is not later than what is finalized is **late**: the
-stretch of the past that it changes is folded again, and the difference is published as one
+A room keeps the state of everything that is **finalized**, and a short **tail** of events younger than the late
+grace period of the rules. Events of the tail may arrive in any order. `advance` finalizes them in order of their
+times as the clock moves on, and returns what the rules decide. An event that is not later than what is finalized
+is **late**: the stretch of the past that it changes is folded again, and the difference is published as one
 `MeetingsCorrected`.
 
 Responsible for the order in which events are finalized, and for corrections, views and
@@ -495,8 +494,7 @@ class Room:
 
 def _contradicts(join: Event, stay: OpenStay) -> bool:
     """Return whether the join names another user or session than the stay, or has another value of an attribute."""
-    if differ(join.attributes, stay.attributes):
-        return True
     stated = (join.user_id, join.user_name, join.source_session)
     known = (stay.user_id, stay.user_name, stay.source_session)
-    return any(s is not None and k is not None and s != k for s, k in zip(stated, known, strict=True))
+    pairs = [*zip(stated, known, strict=True)]
+    return differ(join.attributes, stay.attributes) or any(s and k and s != k for s, k in pairs)
