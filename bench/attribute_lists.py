@@ -12,17 +12,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 import httpx2
-from starlette.applications import Starlette
 
-from headcount.http.context import QueryContext
-from headcount.http.errors import HANDLERS
-from headcount.http.routes.queries import routes
 from headcount.kernel.attributes import canonical
-from headcount.kernel.rules import Rules
-from headcount.maintenance.completeness import read_completeness
 from headcount.store.open import Store, open_store
 from headcount.store.records import BatchChanges, MeetingRow, StayRow
-from query_api import DATA, NOW, PAST, ROOMS, Inside, meeting_of, p50, starts_of, stays_of
+from query_api import DATA, NOW, PAST, ROOMS, client_of, meeting_of, p50, starts_of, stays_of
 
 TABLES = ("meetings", "stays", "meeting_attributes", "meeting_attribute_counts")
 _BATCH = 2_000
@@ -69,15 +63,7 @@ def opened(number: int, *, again: bool) -> Store:
 
 
 async def measure(store: Store) -> None:
-    context = QueryContext(
-        store.meetings,
-        store.usage,
-        Rules(),
-        lambda: NOW,
-        completeness=lambda domain: read_completeness(store, domain, NOW, 0, 15_000),
-    )
-    app = Starlette(routes=routes(context), exception_handlers=HANDLERS)
-    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, PAST)), base_url="http://bench")
+    client = client_of(store, PAST)
     first = (await client.get("/meetings?limit=1&include=attributes")).json()["data"][0]
     host = first["participants"][0]
     day = NOW // 1_000 - 100 * 86_400

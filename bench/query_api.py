@@ -141,7 +141,8 @@ async def p50(client: httpx2.AsyncClient, url: str, times: int = 50) -> tuple[fl
     return statistics.median(took) * 1_000, len(answer.content)
 
 
-async def measure(store: Store, pages: int) -> None:
+def client_of(store: Store, domain: str) -> httpx2.AsyncClient:
+    """Return a client of the API about one domain of a store, without a server."""
     context = QueryContext(
         store.meetings,
         store.usage,
@@ -150,10 +151,11 @@ async def measure(store: Store, pages: int) -> None:
         completeness=lambda domain: read_completeness(store, domain, NOW, 0, 15_000),
     )
     app = Starlette(routes=routes(context), exception_handlers=HANDLERS)
-    past, live = (
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, domain)), base_url="http://bench")
-        for domain in (PAST, LIVE)
-    )
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, domain)), base_url="http://bench")
+
+
+async def measure(store: Store, pages: int) -> None:
+    past, live = client_of(store, PAST), client_of(store, LIVE)
     rows = store.meetings.page(PAST, MeetingFilter(), Page(limit=pages * 100), NOW)
     deep = rows[-1].id
     someone = store.meetings.entries(rows[:1])[rows[0].id][0].user_id

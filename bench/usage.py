@@ -10,16 +10,8 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
-import httpx2
-from starlette.applications import Starlette
-
-from headcount.http.context import QueryContext
-from headcount.http.errors import HANDLERS
-from headcount.http.routes.queries import routes
-from headcount.kernel.rules import Rules
-from headcount.maintenance.completeness import read_completeness
 from headcount.store.open import Store, open_store
-from query_api import NOW, PAST, PEOPLE_A_MEETING, Inside, p50, store_with
+from query_api import NOW, PAST, PEOPLE_A_MEETING, client_of, p50, store_with
 
 TABLES = ("room_quarters", "domain_quarters", "domain_steps", "room_totals", "value_totals")
 _SLOW = """
@@ -51,15 +43,7 @@ def tally(store: Store) -> None:
 
 
 async def measure(store: Store, *, attributes: bool) -> None:
-    context = QueryContext(
-        store.meetings,
-        store.usage,
-        Rules(),
-        lambda: NOW,
-        completeness=lambda domain: read_completeness(store, domain, NOW, 0, 15_000),
-    )
-    app = Starlette(routes=routes(context), exception_handlers=HANDLERS)
-    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Inside(app, PAST)), base_url="http://bench")
+    client = client_of(store, PAST)
     end = datetime.fromtimestamp(NOW / 1_000, UTC).date()
     start = end.replace(year=end.year - 1)
     year = f"from={start}&to={end}&timezone=Europe/Berlin"

@@ -18,7 +18,15 @@ from hashlib import sha256
 from typing import Any, Final
 
 from headcount.errors import BadInput, TooLarge
-from headcount.kernel.attributes import RESERVED, Attributes, InvalidAttribute, Value, canonical, values_of
+from headcount.kernel.attributes import (
+    CACHED_LENGTH,
+    RESERVED,
+    Attributes,
+    InvalidAttribute,
+    Value,
+    canonical,
+    values_of,
+)
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.names import NUL, nul_message
 from headcount.timestamps import EARLIEST, format_timestamp
@@ -43,8 +51,6 @@ OPTIONAL_IDS: Final = ("user_id", "source_session", "id")
 """The fields of an event that identify something: truncated, they would identify something else."""
 _WIDEST_CHARACTER: Final = 4
 _CACHED_ATTRIBUTES: Final = 8_192
-_CACHED_LENGTH: Final = 512
-"""Longer texts are not cached: a sender who makes all of them different must not fill the memory."""
 _MAX_DIGITS: Final = 30
 
 
@@ -123,7 +129,7 @@ def limit_names(event: Event, limits: Limits, mapped: frozenset[str] = frozenset
             raise BadInput(f"{field} {problem}: {quote_start(text)}")
         changes[field] = truncate(text, limits.name_length) if field == "user_name" else None
     if event.attributes is not None:
-        fitting = _fitting if len(event.attributes) <= _CACHED_LENGTH else _fitting.__wrapped__
+        fitting = _fitting if len(event.attributes) <= CACHED_LENGTH else _fitting.__wrapped__
         changes["attributes"] = fitting(event.attributes, limits, mapped)
     return replace(event, **changes) if changes else event
 
@@ -133,7 +139,7 @@ def parse_attributes(text: bytes | str, limits: Limits) -> Attributes | None:
 
     Raise `BadInput` if it is no JSON object, has a key twice, exceeds the limits, or has a value that cannot be an attribute.
     """
-    parse = _parse if len(text) <= _CACHED_LENGTH else _parse.__wrapped__
+    parse = _parse if len(text) <= CACHED_LENGTH else _parse.__wrapped__
     return parse(text, limits)
 
 

@@ -24,7 +24,8 @@ _EXACT: Final = 2**53
 """Integers up to this size are the same in every reader of JSON."""
 _MAX_INTEGER: Final = 2**63 - 1
 _CACHED: Final = 4_096
-_CACHED_LENGTH: Final = 512
+_NO_TEXTS: Final[Mapping[str, str]] = {}
+CACHED_LENGTH: Final = 512
 """Longer texts are not cached: a sender who makes all of them different must not fill the memory."""
 
 
@@ -59,10 +60,22 @@ def text_of(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def texts_of(attributes: Attributes | None) -> Mapping[str, str]:
+    """Return the text of each value by its key. Callers must not change the result, which may be cached."""
+    if attributes is None:
+        return _NO_TEXTS
+    return (_texts_of if len(attributes) <= CACHED_LENGTH else _texts_of.__wrapped__)(attributes)
+
+
+@lru_cache(_CACHED)
+def _texts_of(attributes: Attributes) -> Mapping[str, str]:
+    return {key: text_of(value) for key, value in values_of(attributes).items()}
+
+
 def matches(attributes: Attributes | None, filters: Iterable[AttributeFilter]) -> bool:
     """Return whether attributes fulfill all conditions."""
-    known = values_of(attributes)
-    return all(key in known and text_of(known[key]) == value for key, value in filters)
+    known = texts_of(attributes)
+    return all(known.get(key) == value for key, value in filters)
 
 
 def merge(known: Attributes | None, found: Iterable[Attributes | None]) -> Attributes | None:
@@ -82,13 +95,13 @@ def merge(known: Attributes | None, found: Iterable[Attributes | None]) -> Attri
 
 def merge_later(known: Attributes, later: Attributes) -> Attributes:
     """Return known attributes with the keys that only later ones have."""
-    merge = _merge_later if len(known) + len(later) <= _CACHED_LENGTH else _merge_later.__wrapped__
+    merge = _merge_later if len(known) + len(later) <= CACHED_LENGTH else _merge_later.__wrapped__
     return merge(known, later)
 
 
 def merge_instant(one: Attributes, other: Attributes) -> Attributes:
     """Return the attributes of two events of one instant: of two values of a key, the first in the order of their JSON."""
-    merge = _merge_instant if len(one) + len(other) <= _CACHED_LENGTH else _merge_instant.__wrapped__
+    merge = _merge_instant if len(one) + len(other) <= CACHED_LENGTH else _merge_instant.__wrapped__
     return merge(one, other)
 
 

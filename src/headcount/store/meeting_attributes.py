@@ -14,7 +14,7 @@ from itertools import combinations
 from json import dumps
 from typing import Any, Final, NamedTuple
 
-from headcount.kernel.attributes import AttributeFilter, Attributes, text_of, values_of
+from headcount.kernel.attributes import AttributeFilter, Attributes, texts_of, values_of
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.limits import index_text
@@ -73,7 +73,7 @@ def terms_of_filters(filters: Iterable[AttributeFilter]) -> list[Term]:
 
 
 def _terms_of_entry(attributes: Attributes | None) -> Iterable[Term]:
-    known = [AttributeFilter(key, text_of(value)) for key, value in values_of(attributes).items()]
+    known = [AttributeFilter(*pair) for pair in texts_of(attributes).items()]
     combined = [one for one in known if one.key in _COMBINED]
     for one in known:
         yield _term(one)

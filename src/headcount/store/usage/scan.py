@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from headcount.errors import BadInput
+from headcount.kernel.attributes import AttributeFilter, matches, texts_of
 from headcount.kernel.events import Ms
 from headcount.store.database import Connection
 from headcount.store.usage.entries import ended_meetings, entry_of, ongoing_meetings
 from headcount.store.usage.quarters import QUARTER_MS, quarters_of
-from headcount.store.usage.series import Entry, texts_of
+from headcount.store.usage.series import Entry
 from headcount.store.usage.totals import (
     QuarterUsages,
     RoomUsage,
@@ -46,7 +47,7 @@ class Scan:
     ) -> None:
         self._first = first
         self._until = until
-        wanted = dict(conditions)
+        filters = [AttributeFilter(*condition) for condition in conditions]
         entries = [
             *_ended(connection, domain, room, first, until),
             *(
@@ -56,7 +57,7 @@ class Scan:
             ),
         ]
         self._entries: list[Placed] = [
-            (name, entry) for name, entry in entries if wanted.items() <= texts_of(entry.attributes).items()
+            (name, entry) for name, entry in entries if matches(entry.attributes, filters)
         ]
 
     def by_quarter(self) -> QuarterUsages:

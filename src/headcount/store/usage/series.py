@@ -7,19 +7,15 @@ Responsible for the names of series and for dividing usage among them. Must not 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
-from headcount.kernel.attributes import Attributes, text_of, values_of
+from headcount.kernel.attributes import Attributes, texts_of
 from headcount.kernel.events import Ms
 from headcount.limits import index_text
 from headcount.store.usage.quarters import ByNumber, Quarter, quarters_of
 
-_CACHED_LENGTH: Final = 512
-"""Attributes that are longer are not cached: many different ones must not fill the memory."""
-_NO_TEXTS: Final[Mapping[str, str]] = {}
 _EMPTY: Final = Quarter()
 
 
@@ -61,18 +57,6 @@ class RoomQuarter(NamedTuple):
 
 RoomQuarters = dict[int, RoomQuarter]
 """The quarters of a room by their number."""
-
-
-def texts_of(attributes: Attributes | None) -> Mapping[str, str]:
-    """Return the text of each attribute of a stay, by which it is filtered and grouped."""
-    if attributes is None:
-        return _NO_TEXTS
-    return (_texts_of if len(attributes) <= _CACHED_LENGTH else _texts_of.__wrapped__)(attributes)
-
-
-@lru_cache(8_192)
-def _texts_of(attributes: Attributes) -> Mapping[str, str]:
-    return {key: text_of(value) for key, value in values_of(attributes).items()}
 
 
 def names_of(attributes: Attributes | None, key: str) -> str:
