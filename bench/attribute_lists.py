@@ -2,7 +2,7 @@
 
     python bench/attribute_lists.py [--meetings N] [--again]
 
-The store has a million meetings with five million stays, whose attributes are customer, role and, of hosts, email.
+The store has a million meetings with five million stays. Their attributes are customer, role and, of hosts, email.
 """
 
 import argparse

@@ -58,7 +58,7 @@ def make(path: Path, meetings: int, *, attributes: bool = False) -> None:
 def store_with(meetings: int, *, again: bool = False, attributes: bool = False) -> Path:
     """Return the path of a store with this number of meetings, created if it does not exist.
 
-    With `attributes`, each room belongs to one of 1,000 customers, whom a tenth of the participants do not state.
+    With `attributes`, each room belongs to one of 1,000 customers, and a tenth of the participants do not state it.
     """
     path = DATA / f"reading-{meetings}{'-attributes' if attributes else ''}.db"
     DATA.mkdir(exist_ok=True)
