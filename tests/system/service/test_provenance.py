@@ -172,14 +172,19 @@ def rows(service, statement):
 
 
 def completeness(service, name):
-    found = service.client().get("/health/completeness").json()["data"]
-    return next((one for one in found if one["source"]["name"] == name), {"source": {"kind": None}})
+    """Return what is known about a source, as soon as the service has read that it exists."""
+
+    def known():
+        data = service.client().get("/health/completeness").json()["data"]
+        return [one for one in data if one["source"]["name"] == name]
+
+    return wait_until(known)[0]
 
 
 def test_a_request_of_a_source_advances_what_a_silent_one_holds_back(service):
     path = added(service, "livekit", "--name", "lk ü", "--secret", KEY)
-    wait_until(lambda: completeness(service, "lk ü")["source"]["kind"] == "livekit")
     before = completeness(service, "lk ü")
+    assert before["source"]["kind"] == "livekit"
     assert before["last_request_at"] is None
     assert sent(service, path, webhook("track_published")).status_code == 200
     wait_until(lambda: completeness(service, "lk ü")["complete_until"] > before["complete_until"])
