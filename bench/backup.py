@@ -30,7 +30,7 @@ from headcount.store.records import LogEntry, Origin
 NOW = 1_770_000_000_000
 ROWS_AT_ONCE = 1_000
 MOST_S = 600
-LOG = re.compile(r"Log: ([\d,]+) entries up to position ([\d,]+),")
+LOG = re.compile(r"Event log: ([\d,]+) entries up to position ([\d,]+),")
 
 
 def entry(number: int) -> LogEntry:

@@ -15,11 +15,13 @@ from uuid import UUID
 import httpx2
 from starlette.applications import Starlette
 
+from headcount.command_hints import CommandHints
 from headcount.dashboard.app import routes
 from headcount.dashboard.auth import COOKIE, Sessions
 from headcount.dashboard.context import PageContext
 from headcount.kernel.meetings import meeting_id
 from headcount.kernel.rules import Rules
+from headcount.maintenance.completeness import read_completeness
 from headcount.outbound.broadcast import Broadcaster
 from headcount.settings import read_settings
 from headcount.store.credentials import Role
@@ -70,7 +72,8 @@ def _stay(number: int) -> StayRow:
 def app_of(store: Store) -> Starlette:
     context = PageContext(
         store, Rules(), cast("Broadcaster", None), lambda: NOW, lambda: "", "Europe/Berlin", "", "/v1", "bench",
-        read_settings({}, {}), *(cast("Any", None) for _ in range(6)),
+        read_settings({}, {}), *(cast("Any", None) for _ in range(5)), CommandHints(read_settings({}, {})),
+        lambda domain: read_completeness(store, domain, NOW, 0, Rules().late_grace_ms), lambda _, position: str(position),
     )  # fmt: skip
     return Starlette(routes=routes(context, Sessions(context)))
 

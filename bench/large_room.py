@@ -50,7 +50,7 @@ def one_run(asked: argparse.Namespace, name: str, rooms: int) -> float:
     with tempfile.TemporaryDirectory(dir=DATA) as directory, started(Path(directory) / "store.db") as service:
         began = time.perf_counter()
         for first in range(0, asked.people, LINES):
-            lines = [event_line("join", who, rooms) for who in range(first, first + LINES)]
+            lines = [event_line("join", who, rooms) for who in range(first, min(first + LINES, asked.people))]
             service.post("\n".join(lines))
         service.wait_until_processed(event_line("join", asked.people, rooms))
         filled = time.perf_counter() - began
