@@ -1,12 +1,13 @@
 """Cost of a late event in a room that is never empty, by its delay.
 
-    python bench/late_events.py
+    python bench/late_events.py [--events 120000] [--people 100000]
 
 Two rooms: one in use for 90 days with 120,001 events, one that 100,000 people join at 333 per second. A live room
 handles a late join. The table shows the time until its past is computed again. For comparison: computing the complete
 occupancy once, which is the cost without checkpoints.
 """
 
+import argparse
 import random
 import time
 from collections.abc import Callable
@@ -22,12 +23,12 @@ RULES = Rules()
 TIMES = 7
 
 
-def marathon() -> list[Event]:
+def marathon(number_of_events: int) -> list[Event]:
     """90 days, two events in about two minutes; somebody stays all the time."""
     chance = random.Random(1)
     events, present = [Event(Kind.JOIN, "r", 0, "keeper")], []
-    for number in range(120_000):
-        at = 1_000 + number * 64_800
+    for number in range(number_of_events):
+        at = 1_000 + number * (90 * 86_400_000 // number_of_events)
         if present and chance.random() < 0.5:
             events.append(Event(Kind.LEAVE, "r", at, present.pop(chance.randrange(len(present)))))
         else:
@@ -36,9 +37,9 @@ def marathon() -> list[Event]:
     return events
 
 
-def crowd() -> list[Event]:
-    """100,000 people, who all stay."""
-    return [Event(Kind.JOIN, "r", number * 3, f"p-{number}") for number in range(100_000)]
+def crowd(people: int) -> list[Event]:
+    """People who all stay."""
+    return [Event(Kind.JOIN, "r", number * 3, f"p-{number}") for number in range(people)]
 
 
 def live(events: list[Event]) -> Room:
@@ -64,11 +65,16 @@ def late(room: Room, seconds: int, number: int) -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--events", type=int, default=120_000)
+    parser.add_argument("--people", type=int, default=100_000)
+    asked = parser.parse_args()
+    minutes = asked.people * 3 / 60_000
     print("| room | late by | median, ms | worst, ms | whole occupancy, ms | ratio |")
     print("|---|---|---|---|---|---|")
     for name, events, distances in (
-        ("90 days, 120,001 events", marathon(), (1, 60, 3_600, 86_400)),
-        ("100,000 people in 5 minutes", crowd(), (1, 10, 60)),
+        (f"90 days, {asked.events + 1:,} events", marathon(asked.events), (1, 60, 3_600, 86_400)),
+        (f"{asked.people:,} people in {minutes:.0f} minutes", crowd(asked.people), (1, 10, 60)),
     ):
         room = live(events)
         start = Start.at_mark(FIRST_MARK)

@@ -1,6 +1,6 @@
 """Time from start to ready, and memory: `headcount serve` as a separate process.
 
-    python bench/starting.py [--runs 3] [--again]
+    python bench/starting.py [--runs 3] [--again] [--stays 1000000]
 
 Ready means that /readyz responds with 200. There are three stores: an empty one, one with a million finished stays, and one
 with a million open stays in 100,000 rooms. `headcount import` creates the stores once in bench/data, and
@@ -29,10 +29,24 @@ import pyarrow.parquet as pq
 from ingest_api import free_port, headcount, made_key, serve
 
 DATA = Path(__file__).parent / "data"
-STAYS, OPEN_ROOMS, LIVE_ROOMS, PEOPLE_A_ROOM = 1_000_000, 100_000, 1_000, 10
+PEOPLE_A_ROOM = 10
 LINES = 1_000
 LOOK_S, PATIENCE_S = 0.005, 120
 A_DAY_MS = 86_400_000
+
+
+class Size(NamedTuple):
+    """How large the stores are."""
+
+    stays: int
+
+    @property
+    def open_rooms(self) -> int:
+        return self.stays // PEOPLE_A_ROOM
+
+    @property
+    def live_rooms(self) -> int:
+        return self.open_rooms // 100
 
 
 class Bar(NamedTuple):
@@ -138,15 +152,15 @@ def empty() -> Iterator[Path]:
         yield Path(directory) / "empty.db"
 
 
-def made(name: str, *, again: bool, last: bool) -> Path:
+def made(name: str, size: Size, *, again: bool, last: bool) -> Path:
     """A store with a million stays, that last or have ended; made if it is not there."""
-    path = DATA / f"{name}.db"
+    path = DATA / f"{name}-{size.stays}.db"
     if again or not path.exists():
         for old in DATA.glob(f"{path.name}*"):
             old.unlink()
         with tempfile.TemporaryDirectory(dir=DATA) as directory:
             events, making = Path(directory) / "events.parquet", Path(directory) / path.name
-            pq.write_table(stays_that_last() if last else stays_that_ended(), events)
+            pq.write_table(stays_that_last(size) if last else stays_that_ended(size), events)
             command = headcount(
                 "import", "--database", str(making), "--domain", "bench", "--quiet", str(events)
             )
@@ -155,21 +169,21 @@ def made(name: str, *, again: bool, last: bool) -> Path:
     return path
 
 
-def stays_that_last() -> pa.Table:
+def stays_that_last(size: Size) -> pa.Table:
     """Ten people in each of 100,000 rooms, who came within the last half hour."""
-    who = np.arange(STAYS)
+    who = np.arange(size.stays)
     at = time.time_ns() // 1_000_000 - 1_800_000 + who * 37 % 1_200_000
-    return event_table(["join"] * STAYS, who % OPEN_ROOMS, who, at).sort_by("at")
+    return event_table(["join"] * size.stays, who % size.open_rooms, who, at).sort_by("at")
 
 
-def stays_that_ended() -> pa.Table:
+def stays_that_ended(size: Size) -> pa.Table:
     """Meetings of ten in 1,000 rooms, a hundred in each, yesterday and the days before."""
-    who = np.arange(STAYS)
-    slot = who // (LIVE_ROOMS * PEOPLE_A_ROOM)
+    who = np.arange(size.stays)
+    slot = who // (size.live_rooms * PEOPLE_A_ROOM)
     came = time.time_ns() // 1_000_000 - 2 * A_DAY_MS - slot * 3_600_000 + who * 37 % 60_000
     at = np.concatenate([came, came + 2_400_000])
-    rooms, all_of_them = np.tile(who % LIVE_ROOMS, 2), np.tile(who, 2)
-    return event_table(["join"] * STAYS + ["leave"] * STAYS, rooms, all_of_them, at).sort_by("at")
+    rooms, all_of_them = np.tile(who % size.live_rooms, 2), np.tile(who, 2)
+    return event_table(["join"] * size.stays + ["leave"] * size.stays, rooms, all_of_them, at).sort_by("at")
 
 
 def event_table(kinds: list[str], rooms: np.ndarray, who: np.ndarray, at: np.ndarray) -> pa.Table:
@@ -189,19 +203,19 @@ def room_name(number: int) -> str:
     return f"room-{number:06}"
 
 
-def one_run(ended: Path, last: Path) -> dict[str, float]:
+def one_run(ended: Path, last: Path, size: Size) -> dict[str, float]:
     with empty() as store, started(store) as service:
         empty_s, idle = service.ready_s, service.memory_mb()
     with copied(ended) as store, started(store) as service:
-        service.join(LIVE_ROOMS, PEOPLE_A_ROOM)
-        service.require(LIVE_ROOMS * PEOPLE_A_ROOM)
+        service.join(size.live_rooms, PEOPLE_A_ROOM)
+        service.require(size.live_rooms * PEOPLE_A_ROOM)
         live = service.memory_mb()
     with copied(last) as store, started(store) as service:
         open_s = service.ready_s
-        service.join(OPEN_ROOMS, 1)
-        service.require(STAYS + OPEN_ROOMS)
+        service.join(size.open_rooms, 1)
+        service.require(size.stays + size.open_rooms)
         all_in = service.memory_mb()
-    values = (empty_s, open_s, idle, live, (all_in - idle) * 1_000 / (STAYS + OPEN_ROOMS))
+    values = (empty_s, open_s, idle, live, (all_in - idle) * 1_000 / (size.stays + size.open_rooms))
     print(
         "  ".join(f"{value:.2f} {bar.unit}" for value, bar in zip(values, BARS.values(), strict=True)),
         flush=True,
@@ -212,12 +226,14 @@ def one_run(ended: Path, last: Path) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--stays", type=int, default=1_000_000)
     parser.add_argument("--again", action="store_true", help="recreate the stores")
     asked = parser.parse_args()
     DATA.mkdir(exist_ok=True)
-    ended = made("stays-that-ended", again=asked.again, last=False)
-    last = made("stays-that-last", again=asked.again, last=True)
-    runs = [one_run(ended, last) for _ in range(asked.runs)]
+    size = Size(asked.stays)
+    ended = made("stays-that-ended", size, again=asked.again, last=False)
+    last = made("stays-that-last", size, again=asked.again, last=True)
+    runs = [one_run(ended, last, size) for _ in range(asked.runs)]
     print("\n| measure | Headcount | target | met |\n|---|---|---|---|")
     for name, bar in BARS.items():
         best = min(run[name] for run in runs)

@@ -1,0 +1,29 @@
+"""Every benchmark that `make bench` runs works at a small size: what nothing runs breaks unnoticed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+SMALL = {
+    "backup.py": "--megabytes 5 --rates 20",
+    "large_room.py": "--people 2000 --seconds 1 --runs 1",
+    "late_events.py": "--events 2000 --people 2000",
+    "sources.py": "--seconds 0.01 --runs 1",
+    "starting.py": "--stays 2000 --runs 1",
+    "stream.py": "--readers 20",
+    "together.py": "--stays 1000 --runs 1",
+}
+"""The options of each benchmark, as small as it can be."""
+
+pytestmark = pytest.mark.process
+
+
+@pytest.mark.parametrize("script", SMALL)
+def test_a_benchmark_runs_at_a_small_size(script):
+    command = [sys.executable, ROOT / "bench" / script, *SMALL[script].split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
