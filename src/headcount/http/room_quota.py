@@ -8,6 +8,7 @@ while the engine is behind, more rooms can open.
 Responsible for this estimate. It must not know how entries are appended.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -15,7 +16,7 @@ from typing import Final
 
 from headcount.http.errors import ApiError
 from headcount.kernel.events import Kind, Ms
-from headcount.store.database import in_thread
+from headcount.store.database import in_thread, time_limit
 from headcount.store.meetings import Meetings
 from headcount.store.records import KIND_CODES, SNAPSHOT, AppendResult, LogEntry
 
@@ -30,15 +31,16 @@ class _Domain:
     """The estimate for one domain.
 
     `max_active` is an upper bound of its active rooms. `pending` counts joins by the slot after which the tables
-    contain them.
+    contain them. `lock` lets one request read the tables, while others wait for the result.
     """
 
-    __slots__ = ("counted_at", "max_active", "pending")
+    __slots__ = ("counted_at", "lock", "max_active", "pending")
 
     def __init__(self, limit: int) -> None:
         self.max_active = limit
         self.counted_at: Ms = -_SLOT_MS
         self.pending: Counter[int] = Counter()
+        self.lock = asyncio.Lock()
 
 
 class RoomQuota:
@@ -94,11 +96,13 @@ class RoomQuota:
     async def _require(self, entries: Sequence[LogEntry]) -> None:
         name, now = entries[0].domain, entries[0].received
         domain = self._domains[name]
-        if not 0 <= now - domain.counted_at < _SLOT_MS:
-            domain.counted_at = now
-            await self._count(name, domain, now)
-            if self._reserve(entries):
+        async with time_limit(self._timeout_s), domain.lock:
+            if self._reserve(entries):  # another request has counted meanwhile
                 return
+            if not 0 <= now - domain.counted_at < _SLOT_MS:
+                await self._count(name, domain, now)
+                if self._reserve(entries):
+                    return
         rooms = {entry.room for entry in entries if entry.kind in _OPENING}
         if rooms - await in_thread(self._timeout_s, self._meetings.active_among, name, rooms):
             raise _too_many_rooms(self._limit)
@@ -109,6 +113,7 @@ class RoomQuota:
             {slot: number for slot, number in domain.pending.items() if slot >= now // _SLOT_MS}
         )
         domain.max_active = active + domain.pending.total()
+        domain.counted_at = now
 
 
 def _too_many_rooms(limit: int) -> ApiError:
