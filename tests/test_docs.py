@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 
 from headcount import Event, Kind, meeting_id
-from headcount.batch.io.blocks import COLUMNS, REQUIRED
-from headcount.batch.sessions import MEETINGS, PARTICIPANTS
+from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS
+from headcount.batch.io.event_columns import COLUMNS, REQUIRED
 from headcount.cli import main
 from headcount.http.schemas import Meetings
 from headcount.ingest.source_config import DECLARED_KEYS, sync_declared_sources

@@ -7,9 +7,7 @@ rosters, or how attendance is computed.
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from headcount.batch.rows import lists_of
 from headcount.batch.sessions import Sessions
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
@@ -19,6 +17,16 @@ from headcount.timestamps import format_timestamp
 from headcount.units import format_duration
 
 _LISTED: Final = 5
+_COLUMNS: Final = (
+    "meeting_id",
+    "participant_id",
+    "user_id",
+    "user_name",
+    "join",
+    "leave",
+    "left_by",
+    "attributes",
+)
 
 
 class ChosenMeetings(NamedTuple):
@@ -39,7 +47,7 @@ def choose_meetings(
 
     Raise `BadInput` if there is none, or if the choice is not clear.
     """
-    rows = _rows(sessions.meetings)
+    rows = _rows(sessions)
     if not rows:
         raise BadInput("there are no meetings in these files; 'headcount sessionize' shows what was ignored")
     if meeting_id is not None:
@@ -56,15 +64,13 @@ def choose_meetings(
     elif len(rows) > 1:
         raise BadInput(_unclear(rows, sessions.as_of))
     ids = [row["id"] for row in rows]
-    entries = _entries(sessions.participants, ids)
+    entries = _entries(sessions, ids)
     return ChosenMeetings(rows[0]["domain"], rows[0]["room"], ids, rows[0]["start"], rows[-1]["end"], entries)
 
 
-def _rows(meetings: pa.Table) -> list[dict[str, Any]]:
-    few = meetings.select(["id", "domain", "room", "start", "end"])
-    for name in ("start", "end"):
-        few = few.set_column(few.column_names.index(name), name, few[name].cast(pa.int64()))
-    return few.to_pylist()  # type: ignore[no-any-return]
+def _rows(sessions: Sessions) -> list[dict[str, Any]]:
+    names = ("id", "domain", "room", "start", "end")
+    return [dict(zip(names, row, strict=True)) for row in zip(*lists_of(sessions.found, *names), strict=True)]
 
 
 def _of_room(rows: list[dict[str, Any]], room: str | None) -> list[dict[str, Any]]:
@@ -101,21 +107,11 @@ def _unclear(rows: list[dict[str, Any]], as_of: Ms) -> str:
     )
 
 
-def _entries(participants: pa.Table, ids: list[str]) -> list[Entry]:
-    chosen = participants.filter(
-        pc.is_in(participants["meeting_id"].cast(pa.string()), pa.array(ids, pa.string()))
-    )
-    for name in ("join", "leave"):
-        chosen = chosen.set_column(chosen.column_names.index(name), name, chosen[name].cast(pa.int64()))
+def _entries(sessions: Sessions, ids: list[str]) -> list[Entry]:
+    chosen = set(ids)
     return [
-        Entry(
-            row["participant_id"],
-            row["user_id"],
-            row["user_name"],
-            row["join"],
-            row["leave"],
-            None if row["left_by"] is None else LeftBy(row["left_by"]),
-            row["attributes"],
-        )
-        for row in chosen.to_pylist()
+        Entry._make((*others, None if left_by is None else LeftBy(left_by), attributes))
+        for piece in sessions.participant_pieces()
+        for meeting, *others, left_by, attributes in zip(*lists_of(piece, *_COLUMNS), strict=True)
+        if meeting in chosen
     ]

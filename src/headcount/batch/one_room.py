@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.batch.io.blocks import AS_NAMED, ColumnMap
+from headcount.batch.io.event_columns import AS_NAMED, ColumnMap
 from headcount.batch.io.readers import Source, read, require_domain
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind, Ms

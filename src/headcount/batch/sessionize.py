@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from headcount.batch.io.blocks import AS_NAMED, ColumnMap
 from headcount.batch.io.column_map import column_map
+from headcount.batch.io.event_columns import AS_NAMED, ColumnMap
 from headcount.batch.io.readers import PIECE_ROWS, EventTables, ahead, read, require_domain
 from headcount.batch.passes.collect import Collector
 from headcount.batch.passes.columns import Columns
@@ -32,6 +32,7 @@ from headcount.batch.passes.layout import (
 from headcount.batch.passes.parallel import Result, run_passes
 from headcount.batch.passes.spill import Divisions, Spilled
 from headcount.batch.passes.tables import Assembly, Dictionaries, InMemory
+from headcount.batch.rows import Rows
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
@@ -174,7 +175,7 @@ def _in_memory(
     rejects = tables.rejects if tables.rejected else None
     if not len(columns):
         empty = Summary(rejected=tables.rejected)
-        return Sessions(MEETINGS.empty_table(), lambda: iter(()), now, empty, rejects)
+        return Sessions(Rows(MEETINGS, ()), lambda: iter(()), now, empty, rejects)
     result = run_passes(columns, rules, now)
     domains = _domains(columns, domain)
     dictionaries = Dictionaries(

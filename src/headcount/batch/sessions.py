@@ -1,46 +1,42 @@
 """Results of `sessionize`: meetings and participants as tables, and a summary.
 
-Responsible for the schemas of the tables. Must not know how they are filled.
+Responsible for the columns of the tables. Must not know how they are filled.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-
+from headcount.batch.extra import batch_extra
+from headcount.batch.rows import Column, Schema, Table, Type
 from headcount.kernel.events import Ms
 
-TIME = pa.timestamp("ms", "UTC")
-WORD = pa.dictionary(pa.int32(), pa.string())
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-MEETINGS = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("domain", WORD, nullable=False),
-        pa.field("room", WORD, nullable=False),
-        pa.field("start", TIME, nullable=False),
-        pa.field("end", TIME),
-        pa.field("ongoing", pa.bool_(), nullable=False),
-        pa.field("max_participants", pa.int32(), nullable=False),
-        pa.field("participants", pa.int32(), nullable=False),
-        pa.field("participant_ms", pa.int64(), nullable=False),
-    ]
+MEETINGS: Final[Schema] = (
+    Column("id", Type.TEXT),
+    Column("domain", Type.WORD),
+    Column("room", Type.WORD),
+    Column("start", Type.TIME),
+    Column("end", Type.TIME, is_optional=True),
+    Column("ongoing", Type.FLAG),
+    Column("max_participants", Type.COUNT),
+    Column("participants", Type.COUNT),
+    Column("participant_ms", Type.LARGE),
 )
 
-PARTICIPANTS = pa.schema(
-    [
-        pa.field("meeting_id", WORD, nullable=False),
-        pa.field("room", WORD, nullable=False),
-        pa.field("participant_id", pa.string(), nullable=False),
-        pa.field("user_id", WORD),
-        pa.field("user_name", WORD),
-        pa.field("join", TIME, nullable=False),
-        pa.field("leave", TIME),
-        pa.field("left_by", WORD),
-        pa.field("attributes", WORD),
-    ]
+PARTICIPANTS: Final[Schema] = (
+    Column("meeting_id", Type.WORD),
+    Column("room", Type.WORD),
+    Column("participant_id", Type.TEXT),
+    Column("user_id", Type.WORD, is_optional=True),
+    Column("user_name", Type.WORD, is_optional=True),
+    Column("join", Type.TIME),
+    Column("leave", Type.TIME, is_optional=True),
+    Column("left_by", Type.WORD, is_optional=True),
+    Column("attributes", Type.WORD, is_optional=True),
 )
 
 
@@ -84,20 +80,31 @@ class Sessions:
     user_id, user_name, join and leave (clipped to the meeting; leave is null while present),
     left_by (how the stay ended; null while present, and where a reset clipped the entry), attributes (of the stay,
     as the JSON of an object with its keys in order; null if there are none).
-    `participant_pieces` returns the same in pieces, for results larger than memory.
+    `found` and `participant_pieces` are the same as plain rows or as Arrow tables, as they were computed; the second in
+    pieces, for results larger than memory. `meetings` and `participants` are Arrow tables in any case.
     """
 
-    meetings: pa.Table
-    participant_pieces: Callable[[], Iterator[pa.Table]] = field(repr=False)
+    found: Table = field(repr=False)
+    participant_pieces: Callable[[], Iterator[Table]] = field(repr=False)
     as_of: Ms
     summary: Summary
     rejects: Any = field(default=None, repr=False)
 
     @cached_property
-    def participants(self) -> pa.Table:
+    def meetings(self) -> "pa.Table":
+        """The meetings as a table."""
+        with batch_extra():
+            from headcount.batch.arrow_tables import table_of  # noqa: PLC0415 - loaded only if used
+
+            return table_of(self.found)
+
+    @cached_property
+    def participants(self) -> "pa.Table":
         """The participants of all meetings as one table."""
-        pieces = list(self.participant_pieces())
-        return pa.concat_tables(pieces) if pieces else PARTICIPANTS.empty_table()
+        with batch_extra():
+            from headcount.batch.arrow_tables import joined  # noqa: PLC0415 - loaded only if used
+
+            return joined(self.participant_pieces(), PARTICIPANTS)
 
     def to_daily(self, granularity_s: int = 1, *, include_attributes: bool = False) -> list[dict[str, Any]]:
         """Return the meeting objects of Daily's `GET /meetings`, newest first, in whole seconds (R9, R12).
@@ -107,5 +114,9 @@ class Sessions:
         from headcount.batch.daily import to_daily  # noqa: PLC0415 - loaded only if used
 
         return to_daily(
-            self.meetings, self.participants, self.as_of, granularity_s, include_attributes=include_attributes
+            self.found,
+            self.participant_pieces(),
+            self.as_of,
+            granularity_s,
+            include_attributes=include_attributes,
         )

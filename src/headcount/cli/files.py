@@ -29,7 +29,7 @@ from headcount.timestamps import format_timestamp
 from headcount.units import exact_duration
 
 if TYPE_CHECKING:
-    from headcount.batch.io.blocks import ColumnMap
+    from headcount.batch.io.event_columns import ColumnMap
     from headcount.batch.one_room import OneRoom
     from headcount.batch.sessions import Sessions
     from headcount.kernel.meetings import Meeting

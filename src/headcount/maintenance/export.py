@@ -8,31 +8,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
-
 from headcount.batch.io.writers import write_sessions, write_table
-from headcount.batch.sessions import MEETINGS, PARTICIPANTS, TIME, WORD, Sessions, Summary
+from headcount.batch.rows import Column, Rows, Schema, Type
+from headcount.batch.sessions import MEETINGS, PARTICIPANTS, Sessions, Summary
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import Store
 from headcount.store.records import MeetingRow
 
-EVENTS: Final = pa.schema(
-    [
-        pa.field("room", WORD, nullable=False),
-        pa.field("kind", WORD, nullable=False),
-        pa.field("at", TIME, nullable=False),
-        pa.field("participant_id", pa.string()),
-        pa.field("user_id", WORD),
-        pa.field("user_name", WORD),
-        pa.field("source_session", WORD),
-        pa.field("joined_at", TIME),
-        pa.field("inferred", WORD),
-        pa.field("id", pa.string()),
-        pa.field("domain", WORD, nullable=False),
-        pa.field("attributes", WORD),
-    ]
+EVENTS: Final[Schema] = (
+    Column("room", Type.WORD),
+    Column("kind", Type.WORD),
+    Column("at", Type.TIME),
+    Column("participant_id", Type.TEXT, is_optional=True),
+    Column("user_id", Type.WORD, is_optional=True),
+    Column("user_name", Type.WORD, is_optional=True),
+    Column("source_session", Type.WORD, is_optional=True),
+    Column("joined_at", Type.TIME, is_optional=True),
+    Column("inferred", Type.WORD, is_optional=True),
+    Column("id", Type.TEXT, is_optional=True),
+    Column("domain", Type.WORD),
+    Column("attributes", Type.WORD, is_optional=True),
 )
 _MEETINGS_PER_PAGE: Final = 500
 _EVENTS_PER_PAGE: Final = 50_000
@@ -43,7 +40,7 @@ def export_domain(store: Store, domain: str, out: str, fmt: str, now: Ms) -> lis
 
     Ongoing meetings have no end. Raise `CannotWrite`.
     """
-    meetings = pa.Table.from_pylist(list(_meetings(store, domain, now)), schema=MEETINGS)
+    meetings = Rows(MEETINGS, list(_meetings(store, domain, now)))
     sessions = Sessions(meetings, lambda: _participants(store, domain, now), now, Summary())
     paths = write_sessions(sessions, out, fmt)
     return sorted([*paths, write_table(_events(store, domain), EVENTS, Path(out), f"events.{fmt}")])
@@ -62,43 +59,38 @@ def _pages(store: Store, domain: str, now: Ms) -> Iterator[list[tuple[MeetingRow
         after = rows[-1]
 
 
-def _meetings(store: Store, domain: str, now: Ms) -> Iterator[dict[str, Any]]:
+def _meetings(store: Store, domain: str, now: Ms) -> Iterator[tuple[Any, ...]]:
     for page in _pages(store, domain, now):
         for row, entries in page:
             participant_ms = sum(
                 (now if entry.leave is None else entry.leave) - entry.join for entry in entries
             )
-            yield {
-                "id": row.id,
-                "domain": row.domain,
-                "room": row.room,
-                "start": row.start,
-                "end": row.end,
-                "ongoing": row.end is None,
-                "max_participants": row.max_participants,
-                "participants": len(entries),
-                "participant_ms": participant_ms,
-            }
+            yield (
+                row.id,
+                row.domain,
+                row.room,
+                row.start,
+                row.end,
+                row.end is None,
+                row.max_participants,
+                len(entries),
+                participant_ms,
+            )
 
 
-def _participants(store: Store, domain: str, now: Ms) -> Iterator[pa.Table]:
+def _participants(store: Store, domain: str, now: Ms) -> Iterator[Rows]:
     for page in _pages(store, domain, now):
-        rows = [
-            {"meeting_id": row.id, "room": row.room, **entry._asdict()}
-            for row, entries in page
-            for entry in entries
-        ]
-        yield pa.Table.from_pylist(rows, schema=PARTICIPANTS)
+        yield Rows(PARTICIPANTS, [(row.id, row.room, *entry) for row, entries in page for entry in entries])
 
 
-def _events(store: Store, domain: str) -> Iterator[pa.Table]:
+def _events(store: Store, domain: str) -> Iterator[Rows]:
     """All events, in the order of the log. Snapshots are included as the events that were inferred from them."""
     position = 0
+    names = [column.name for column in EVENTS]
     while logged := store.log.after(position, _EVENTS_PER_PAGE):
         position = logged[-1].position
-        rows = []
-        for entry in logged:
-            event = entry.event
-            if event is not None and entry.domain == domain:
-                rows.append({name: getattr(event, name, None) for name in EVENTS.names} | {"domain": domain})
-        yield pa.Table.from_pylist(rows, schema=EVENTS)
+        events = [entry.event for entry in logged if entry.event is not None and entry.domain == domain]
+        yield Rows(
+            EVENTS,
+            [[domain if name == "domain" else getattr(event, name) for name in names] for event in events],
+        )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headcount.batch.io.blocks import ColumnMap
+from headcount.batch.io.event_columns import ColumnMap
 from headcount.sources.event_format import time_of
 from headcount.timestamps import (
     InvalidTimestamp,

@@ -12,8 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headcount.batch.io.blocks import AS_NAMED, Block, ColumnMap, TableRows, is_coded
-from headcount.batch.io.schema import find_columns, require_columns, selected
+from headcount.batch.io.blocks import Block, TableRows
+from headcount.batch.io.column_map import find_columns, require_columns
+from headcount.batch.io.event_columns import AS_NAMED, ColumnMap, is_coded
+from headcount.batch.io.schema import selected
 from headcount.errors import BadInput
 
 _MAGIC = b"PAR1"

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.batch.io.blocks import ATTRIBUTE, JSON_ATTRIBUTE, ColumnMap, Mask, Problem
+from headcount.batch.io.blocks import Mask, Problem
+from headcount.batch.io.event_columns import ATTRIBUTE, JSON_ATTRIBUTE, ColumnMap
 from headcount.batch.io.text_columns import coded, codes, is_text, one_array
 from headcount.errors import BadInput
 from headcount.kernel.attributes import merge_later, values_of

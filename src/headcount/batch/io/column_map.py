@@ -1,15 +1,16 @@
 """Column mapping: which column of an input is which column of an event, and which of its values is which kind.
 
 Responsible for reading and validating a mapping: from the arguments of the library, from texts like `room=room_name`, or
-from a TOML file. Must not know formats, or the values of a column.
+from a TOML file; and for finding the columns among the names of an input. Must not know formats, or the values of a column.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from headcount.batch.io.blocks import COLUMNS, ColumnMap
+from headcount.batch.io.event_columns import AS_NAMED, ATTRIBUTE, COLUMNS, REQUIRED, ColumnMap
 from headcount.errors import BadInput
 
 KINDS: Final = ("join", "leave", "end")
@@ -156,3 +157,62 @@ def suggested_kinds(values: Iterable[str]) -> str:
 def _quoted(text: str) -> str:
     """Return a text as one word of a command."""
     return f"'{text}'" if any(letter in text for letter in " |") else text
+
+
+def require_columns(names: Sequence[str], where: str, mapping: ColumnMap = AS_NAMED) -> dict[str, str]:
+    """Return the columns to read, by the column of events that each is. Raise `BadInput` if one is missing or duplicated."""
+    wanted = find_columns(names, mapping)
+    missing = [
+        column
+        for column in dict.fromkeys((*REQUIRED, *mapping.columns))
+        if column not in wanted and mapping.column(column) not in mapping.constants
+    ]
+    if missing:
+        raise BadInput(_missing_columns(missing, names, mapping), where=where)
+    for key, name in mapping.attributes.items():
+        if ATTRIBUTE + key not in wanted:
+            raise BadInput(
+                f"there is no column '{name}' for the attribute '{key}'; the columns are: {', '.join(names)}. Correct --attribute"
+                " (in Python: attributes={…})",
+                where=where,
+            )
+    for name, count in Counter(names).items():
+        if count > 1 and name in wanted.values():
+            raise BadInput(f"there are {count} columns named '{name}': rename all but one", where=where)
+    return wanted
+
+
+def find_columns(names: Iterable[str], mapping: ColumnMap) -> dict[str, str]:
+    """Return the names of an input's columns by the column of events that each is. Case and surrounding spaces do not matter.
+
+    A name that is equal wins over similar ones. Of several similar ones none is found.
+    """
+    exact, similar = set(names), defaultdict(list)
+    for name in exact:
+        similar[_plain(name)].append(name)
+    found = {}
+    for column in COLUMNS:
+        name = mapping.column(column)
+        candidates = [name] if name in exact else similar[_plain(name)]
+        if len(candidates) == 1:
+            found[column] = candidates[0]
+    for key, name in mapping.attributes.items():
+        candidates = [name] if name in exact else similar[_plain(name)]
+        if len(candidates) == 1:
+            found[ATTRIBUTE + key] = candidates[0]
+    used = {*mapping.attributes.values(), *mapping.columns.values()}
+    for name in sorted(exact - used):
+        if _plain(name).startswith(ATTRIBUTE):
+            found.setdefault(ATTRIBUTE + name.strip()[len(ATTRIBUTE) :], name)
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _missing_columns(missing: Sequence[str], names: Sequence[str], mapping: ColumnMap) -> str:
+    shown = ", ".join(f"'{mapping.column(column)}'" for column in missing)
+    are = f"column {shown} is missing" if len(missing) == 1 else f"columns {shown} are missing"
+    existing = ", ".join(names) or "none at all"
+    return f"{are}; the columns are: {existing}. {suggestion(missing, names)}"

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.batch.io.arrow import read_parquet, read_stream
-from headcount.batch.io.blocks import AS_NAMED, Block, ColumnMap, Problem
+from headcount.batch.io.blocks import Block, Problem
 from headcount.batch.io.csv import read_csv
+from headcount.batch.io.event_columns import AS_NAMED, ColumnMap
 from headcount.batch.io.file_names import EventFile, ending_of, event_files
 from headcount.batch.io.ndjson import read_ndjson
 from headcount.batch.io.rejects import CollectInvalidRows, RefuseInvalidRows, Rejects

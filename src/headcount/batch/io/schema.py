@@ -14,8 +14,7 @@ Responsible for the conversion and the validation of whole columns, by the same 
 Must not know formats.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -24,8 +23,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headcount.batch.io.attribute_columns import read_attributes
-from headcount.batch.io.blocks import AS_NAMED, ATTRIBUTE, COLUMNS, REQUIRED, ColumnMap, Mask, Problem
-from headcount.batch.io.column_map import IGNORE, suggested_kinds, suggestion
+from headcount.batch.io.blocks import Mask, Problem
+from headcount.batch.io.column_map import IGNORE, suggested_kinds
+from headcount.batch.io.event_columns import AS_NAMED, COLUMNS, ColumnMap
 from headcount.batch.io.text_columns import (
     are_empty,
     as_mask,
@@ -41,7 +41,6 @@ from headcount.batch.io.text_columns import (
     without_words,
 )
 from headcount.batch.io.time_columns import times
-from headcount.errors import BadInput
 from headcount.limits import WIDEST_LIMITS, Limits
 
 JOIN: Final = 0
@@ -72,65 +71,6 @@ class Checked(NamedTuple):
     problems: list[Problem]
     ignored: Mask | None = None
     """Rows of a kind that the mapping ignores."""
-
-
-def require_columns(names: Sequence[str], where: str, mapping: ColumnMap = AS_NAMED) -> dict[str, str]:
-    """Return the columns to read, by the column of events that each is. Raise `BadInput` if one is missing or duplicated."""
-    wanted = find_columns(names, mapping)
-    missing = [
-        column
-        for column in dict.fromkeys((*REQUIRED, *mapping.columns))
-        if column not in wanted and mapping.column(column) not in mapping.constants
-    ]
-    if missing:
-        raise BadInput(_missing_columns(missing, names, mapping), where=where)
-    for key, name in mapping.attributes.items():
-        if ATTRIBUTE + key not in wanted:
-            raise BadInput(
-                f"there is no column '{name}' for the attribute '{key}'; the columns are: {', '.join(names)}. Correct --attribute"
-                " (in Python: attributes={…})",
-                where=where,
-            )
-    for name, count in Counter(names).items():
-        if count > 1 and name in wanted.values():
-            raise BadInput(f"there are {count} columns named '{name}': rename all but one", where=where)
-    return wanted
-
-
-def find_columns(names: Iterable[str], mapping: ColumnMap) -> dict[str, str]:
-    """Return the names of an input's columns by the column of events that each is. Case and surrounding spaces do not matter.
-
-    A name that is equal wins over similar ones. Of several similar ones none is found.
-    """
-    exact, similar = set(names), defaultdict(list)
-    for name in exact:
-        similar[_plain(name)].append(name)
-    found = {}
-    for column in COLUMNS:
-        name = mapping.column(column)
-        candidates = [name] if name in exact else similar[_plain(name)]
-        if len(candidates) == 1:
-            found[column] = candidates[0]
-    for key, name in mapping.attributes.items():
-        candidates = [name] if name in exact else similar[_plain(name)]
-        if len(candidates) == 1:
-            found[ATTRIBUTE + key] = candidates[0]
-    used = {*mapping.attributes.values(), *mapping.columns.values()}
-    for name in sorted(exact - used):
-        if _plain(name).startswith(ATTRIBUTE):
-            found.setdefault(ATTRIBUTE + name.strip()[len(ATTRIBUTE) :], name)
-    return found
-
-
-def _plain(name: str) -> str:
-    return name.strip().casefold()
-
-
-def _missing_columns(missing: Sequence[str], names: Sequence[str], mapping: ColumnMap) -> str:
-    shown = ", ".join(f"'{mapping.column(column)}'" for column in missing)
-    are = f"column {shown} is missing" if len(missing) == 1 else f"columns {shown} are missing"
-    existing = ", ".join(names) or "none at all"
-    return f"{are}; the columns are: {existing}. {suggestion(missing, names)}"
 
 
 def selected(rows: pa.Table, wanted: Mapping[str, str]) -> pa.Table:

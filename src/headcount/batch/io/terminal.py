@@ -16,6 +16,7 @@ import msgspec
 from rich.cells import cell_len, set_cell_size
 
 from headcount.batch.io.writers import STREAMS, stream_daily
+from headcount.batch.rows import lists_of
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
@@ -58,7 +59,7 @@ def show(sessions: Sessions, fmt: str | None, out: TextIO) -> None:
     if fmt == "daily":
         stream_daily(sessions, file)
     else:
-        STREAMS[fmt]([sessions.meetings], MEETINGS, file)
+        STREAMS[fmt]([sessions.found], MEETINGS, file)
     file.flush()
 
 
@@ -80,9 +81,9 @@ class _Terminal:
 def _show_table(sessions: Sessions, out: TextIO) -> None:
     width = shutil.get_terminal_size().columns if out.isatty() else _WIDTH_IN_A_PIPE
     out.writelines(f"{line}\n" for line in table_lines(_first(sessions), sessions.as_of, width))
-    if len(sessions.meetings) > SHOWN:
+    if len(sessions.found) > SHOWN:
         out.write(
-            f"… and {len(sessions.meetings) - SHOWN:,} more meetings: add --output DIR to write all of them\n"
+            f"… and {len(sessions.found) - SHOWN:,} more meetings: add --output DIR to write all of them\n"
         )
     out.flush()
 
@@ -132,12 +133,9 @@ def _fitted(text: str, width: int) -> str:
 
 
 def _first(sessions: Sessions) -> list[dict[str, Any]]:
-    few = sessions.meetings.slice(0, SHOWN).select(
-        ["room", "start", "end", "participants", "max_participants"]
-    )
-    for name in ("start", "end"):
-        few = few.set_column(few.column_names.index(name), name, few[name].cast("int64"))
-    return few.to_pylist()  # type: ignore[no-any-return]
+    names = ("room", "start", "end", "participants", "max_participants")
+    few = lists_of(sessions.found.slice(0, SHOWN), *names)
+    return [dict(zip(names, row, strict=True)) for row in zip(*few, strict=True)]
 
 
 def _shortened(text: str, widest: int = _WIDEST_ROOM) -> str:
@@ -161,7 +159,7 @@ def as_json(sessions: Sessions, written: Sequence[str]) -> str:
         result["files"] = list(written)
     else:
         meetings = BytesIO()
-        STREAMS["ndjson"]([sessions.meetings], MEETINGS, meetings)
+        STREAMS["ndjson"]([sessions.found], MEETINGS, meetings)
         result["meetings"] = [msgspec.json.decode(line) for line in meetings.getvalue().splitlines()]
     return msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
 

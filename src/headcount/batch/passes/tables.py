@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS, TIME, WORD
 from headcount.batch.passes.arrow_arrays import flags, numbers, words
 from headcount.batch.passes.columns import Columns
 from headcount.batch.passes.hash_keys import words_for
@@ -38,7 +39,6 @@ from headcount.batch.passes.layout import (
     Words,
 )
 from headcount.batch.passes.parallel import Result, ids_of, in_threads, spans_of
-from headcount.batch.sessions import MEETINGS, PARTICIPANTS, TIME, WORD
 from headcount.kernel.rules import NEVER
 
 

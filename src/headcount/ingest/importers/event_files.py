@@ -13,7 +13,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.batch.io.blocks import AS_NAMED, ColumnMap, Problem
+from headcount.batch.io.blocks import Problem
+from headcount.batch.io.event_columns import AS_NAMED, ColumnMap
 from headcount.batch.io.readers import EventTable, read
 from headcount.engine.catch_up import Progress, catch_up
 from headcount.engine.rules_guard import require_same_rules
