@@ -11,7 +11,7 @@ from headcount.timestamps import format_timestamp
 
 
 def csv_batches(rows: Rows) -> Iterator[bytes]:
-    """Yield the rows as CSV. Texts are always in quotes, which tells an empty text from an unknown value."""
+    """Yield the rows as CSV. Texts are always in quotes: an empty text differs from an unknown value."""
     texts = [_CSV_TEXT[column.type] for column in rows.schema]
     yield "".join(
         ",".join("" if value is None else text(value) for text, value in zip(texts, row, strict=True)) + "\n"
