@@ -3,7 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What serving needs is installed by `make run`, the rest by the other targets into the same environment.
+SERVING := $(VENV)/.serving
 STAMP := $(VENV)/.installed
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 DEMO := build/demo
 # Two workers per processor: while one waits for a server or for a deadline of a rule, the other computes.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
@@ -14,17 +17,21 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getc
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(STAMP): pyproject.toml constraints.txt
+$(SERVING): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headcount needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
-	@echo "Installing Headcount and its development tools into $(VENV). This takes about a minute ..."
+	@echo "Installing Headcount into $(VENV). This takes about half a minute ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --upgrade pip
-	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(PIP) --editable .
+	@touch $(SERVING)
+
+$(STAMP): $(SERVING)
+	@echo "Installing development tools into $(VENV). This takes about a minute ..."
+	@$(PIP) --editable '.[dev]'
 	@touch $(STAMP)
 
 install: $(STAMP)  ## create a virtual environment with Headcount and its development tools
 
-run: $(STAMP)  ## run the server with demo data: live rooms and some days of history
+run: $(SERVING)  ## run the server with demo data: live rooms and some days of history
 	@mkdir -p $(DEMO)
 	@$(BIN)/headcount demo --database $(DEMO)/headcount.db --webhook-allowed-networks 127.0.0.0/8
 

@@ -75,3 +75,21 @@ def postgres():
     server = Postgres()
     yield server
     server.end()
+
+
+@pytest.fixture(params=["interpreted", "compiled"])
+def each_lane(request):
+    """Both ways of `sessionize`, whatever the size of the input."""
+    from support.lanes import lane
+
+    with lane(request.param):
+        yield request.param
+
+
+@pytest.fixture
+def compiled_lane():
+    """The compiled passes, whatever the size of the input."""
+    from support.lanes import lane
+
+    with lane("compiled"):
+        yield

@@ -188,7 +188,7 @@ def test_every_column_that_is_written_is_documented_with_its_type(position, sche
 def test_every_option_of_sessionize_that_is_documented_is_there():
     table = re.search(r"^\| option \|.*\n\|[-|]+\n((?:\|.*\n)+)", FILES, re.MULTILINE)
     documented = re.findall(r"^\| `(--[a-z-]+)` \|", table[1], re.MULTILINE)
-    own = [option for option in main.commands["sessionize"].params if type(option) is click.Option]
+    own = [option for option in main.get_command(None, "sessionize").params if type(option) is click.Option]
     options = [name for option in own for name in option.opts if name.startswith("--")]
     assert sorted(documented) == sorted(options)
 

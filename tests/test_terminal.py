@@ -183,6 +183,7 @@ SERVERS = {("serve",), ("webhook", "listen")}
 
 def commands(group=main, before=()):
     """The paths of all commands."""
+    main.load_all()
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from commands(command, (*before, name))

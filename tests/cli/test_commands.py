@@ -47,6 +47,7 @@ def test_a_group_alone_prints_its_help(group):
 
 
 def test_every_command_is_in_a_section_or_hidden():
+    main.load_all()
     listed = {name for names in SECTIONS.values() for name in names}
     assert {name for name, command in main.commands.items() if not command.hidden} == listed
 

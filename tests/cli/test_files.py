@@ -13,6 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.cli import main
+from support import ROOT
+from support.event_files import write_lines
 
 NINE = 1_769_850_000_000  # 2026-01-31T09:00:00Z
 
@@ -422,14 +424,57 @@ def test_help_loads_neither_arrow_nor_numba():
     assert answer.stdout.splitlines()[-1] == "set()"
 
 
+WITHOUT = ("numba", "numpy", "pandas", "pyarrow")
+"""What a small file must not load, and what is missing without the extra."""
+
+
+def run_without(extra_packages, *arguments):
+    """Run a command in a process in which these packages cannot be imported."""
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({extra_packages!r}));"
+        "from headcount.cli import main; main(sys.argv[1:])"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("fmt", [None, "csv", "ndjson", "daily"])
+def test_small_files_need_no_extra(story, tmp_path, fmt):
+    form = ["--format", fmt, "--output", tmp_path / "out"] if fmt else ["--json"]
+    answer = run_without(WITHOUT, "sessionize", story, *form)
+    assert answer.returncode == 0, answer.stderr
+    assert fmt or json.loads(answer.stdout)["meetings"]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("command", [("explain",), ("timeline",)])
+def test_a_room_in_a_small_file_needs_no_extra(command):
+    answer = run_without(WITHOUT, *command, ROOT / "docs/examples/monday.csv", "--room", "standup")
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.process
+def test_importing_headcount_and_a_small_file_load_no_numba_arrow_or_pandas(story):
+    program = (
+        "import sys, headcount; headcount.sessionize(sys.argv[1]).to_daily();"
+        f"sys.exit(', '.join(name for name in {WITHOUT!r} if name in sys.modules) or None)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program, str(story)], capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
 @pytest.mark.process
 def test_a_missing_extra_is_reported_with_the_package_to_install(story, tmp_path):
-    (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError('no pyarrow', name='pyarrow')")
-    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from headcount.cli import main; main()"
-    answer = subprocess.run(
-        [sys.executable, "-c", program, "sessionize", str(story)], capture_output=True, text=True, check=False
-    )
-    assert (answer.returncode, answer.stderr) == (
-        2,
-        "headcount: this needs more packages ('pyarrow' is missing): install them with pip install 'headcount[batch]'\n",
-    )
+    for arguments in (
+        ("sessionize", story, "--output", tmp_path / "out"),
+        ("sessionize", write_lines(tmp_path / "events.parquet", "PAR1")),
+    ):
+        answer = run_without(WITHOUT, *arguments)
+        assert answer.returncode == 2
+        assert answer.stderr.endswith("is missing): install them with pip install 'headcount[batch]'\n"), (
+            answer.stderr
+        )

@@ -13,7 +13,7 @@ import pytest
 
 from headcount import Event, Kind
 from headcount.kernel.meetings import meeting_id
-from support.engines import NEW_YEAR, batch, kernel, live, oracle
+from support.engines import NEW_YEAR, batch, interpreted, kernel, live, oracle
 from support.strategies import DEFAULT, SCALED
 
 LETTERS = "abc"
@@ -117,6 +117,7 @@ def assert_all_agree(rooms, as_of=END):
         all_events += events
         expected += expected_here
     assert batch(all_events, **options) == expected
+    assert interpreted(all_events, **options) == expected
 
 
 def assert_all_agree_by_the_default_rules(rooms, as_of=END):
@@ -133,6 +134,7 @@ def assert_all_agree_by_the_default_rules(rooms, as_of=END):
         all_events += events
         expected += expected_here
     assert batch(all_events, **options) == expected
+    assert interpreted(all_events, **options) == expected
 
 
 def live_in_any_order(events, seed, scale, **options):

@@ -5,6 +5,7 @@ from operator import itemgetter
 from unittest.mock import patch
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from headcount.reporting.attendance import person_of
 from headcount.store.records import MeetingRow
 from support import ROOT
 from support.engines import kernel, table_of, to_calendar_time
+from support.lanes import lane
 from support.strategies import SCALED, histories, tidy_histories
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -91,6 +93,7 @@ def test_max_participants_is_the_largest_number_of_entries_at_one_time(history):
         assert meeting.max_participants == max(present)
 
 
+@pytest.mark.usefixtures("each_lane")
 @MANY
 @given(histories())
 def test_whole_seconds_never_overstate_a_duration(history):
@@ -103,6 +106,7 @@ def test_whole_seconds_never_overstate_a_duration(history):
         assert meeting["start_time"] * 1000 <= row["start"].timestamp() * 1000
 
 
+@pytest.mark.usefixtures("each_lane")
 @MANY
 @given(histories(), st.integers(1, 60), st.sampled_from([0, 1, 500, 999]))
 def test_no_participant_is_shown_beyond_the_end_of_the_meeting(history, granularity_s, offset):
@@ -165,7 +169,10 @@ def test_a_file_larger_than_memory_gives_the_same_result_with_all_divisions():
 
 
 def assert_divided_is_in_memory(events, rules):
-    in_memory, divided = (headcount.sessionize(events, rules=rules, max_memory=limit) for limit in (None, 1))
+    with lane("compiled"):
+        in_memory, divided = (
+            headcount.sessionize(events, rules=rules, max_memory=limit) for limit in (None, 1)
+        )
     assert divided.meetings.to_pylist() == in_memory.meetings.to_pylist()
     assert divided.participants.to_pylist() == in_memory.participants.to_pylist()
     assert divided.summary == in_memory.summary

@@ -23,8 +23,9 @@ from support.strategies import (
 QUICK = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 SLOW = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
-oracle, kernel, live, batch = map(
-    engines.in_scenario_time, (engines.oracle, engines.kernel, engines.live, engines.batch)
+oracle, kernel, live, batch, interpreted = map(
+    engines.in_scenario_time,
+    (engines.oracle, engines.kernel, engines.live, engines.batch, engines.interpreted),
 )
 
 
@@ -75,7 +76,9 @@ def test_batch_agrees_on_inferred_leaves(data):
     history = data.draw(uncertain_histories())
     as_of = data.draw(asked_as_of(history, EAGER))
     order = data.draw(st.permutations(history))
-    assert batch(order, as_of=as_of, rules=EAGER) == kernel(history, as_of=as_of, rules=EAGER)
+    expected = kernel(history, as_of=as_of, rules=EAGER)
+    assert batch(order, as_of=as_of, rules=EAGER) == expected
+    assert interpreted(order, as_of=as_of, rules=EAGER) == expected
 
 
 @pytest.mark.parametrize("reasons", list(permutations(Inferred, 2)), ids="-".join)
@@ -84,6 +87,7 @@ def test_of_two_inferred_leaves_at_one_instant_the_same_reason_counts(reasons):
     history = stays + [Event(Kind.LEAVE, "r", 60_000, "b", inferred=reason) for reason in reasons]
     (meeting,) = kernel(history, as_of=100_000, rules=EAGER)
     assert batch(history, as_of=100_000, rules=EAGER) == [meeting]
+    assert interpreted(history, as_of=100_000, rules=EAGER) == [meeting]
     assert meeting.participants[1].left_by == min(reasons)
 
 
@@ -94,7 +98,9 @@ def test_batch_agrees_with_the_kernel(data):
     history = data.draw(histories(rules))
     as_of = data.draw(asked_as_of(history, rules))
     order = data.draw(st.permutations(history))
-    assert batch(order, as_of=as_of, rules=rules) == kernel(history, as_of=as_of, rules=rules)
+    expected = kernel(history, as_of=as_of, rules=rules)
+    assert batch(order, as_of=as_of, rules=rules) == expected
+    assert interpreted(order, as_of=as_of, rules=rules) == expected
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -106,3 +112,4 @@ def test_all_agree_by_the_default_rules(data):
     assert kernel(history, as_of=as_of) == expected
     assert live(history, as_of=as_of) == expected
     assert batch(history, as_of=as_of) == expected
+    assert interpreted(history, as_of=as_of) == expected

@@ -35,6 +35,7 @@ ENGINES = {
     "kernel": engines.in_scenario_time(engines.kernel),
     "live": engines.in_scenario_time(in_any_order(engines.live)),
     "batch": engines.in_scenario_time(in_any_order(engines.batch)),
+    "interpreted": engines.in_scenario_time(in_any_order(engines.interpreted)),
     "store": engines.in_scenario_time(in_any_order(stored)),
 }
 

@@ -19,6 +19,7 @@ from headcount.kernel.meetings import Entry
 from headcount.kernel.replay import meetings_of
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import LeftBy
+from support.lanes import lane
 from support.oracle import oracle as oracle_of_a_room
 from support.oracle import striding_oracle
 
@@ -100,10 +101,21 @@ def table_of(events):
     return pa.table({**columns, **texts, "inferred": pa.array(columns["inferred"], pa.string())})
 
 
-def batch(events, *, as_of, rules=DAILY_RULES, domain="default"):
+def batch(events, **asked):
+    """Sessionize a table by the compiled passes."""
+    return sessionized(events, "compiled", **asked)
+
+
+def interpreted(events, **asked):
+    """Sessionize a table by the kernel."""
+    return sessionized(events, "interpreted", **asked)
+
+
+def sessionized(events, name_of_lane, *, as_of, rules=DAILY_RULES, domain="default"):
     """Sessionize a table, and return the meetings as the kernel's types."""
     # Only callers of the batch side wait for its compiler.
-    return meetings_in(headcount.sessionize(table_of(events), rules=rules, as_of=as_of, domain=domain))
+    with lane(name_of_lane):
+        return meetings_in(headcount.sessionize(table_of(events), rules=rules, as_of=as_of, domain=domain))
 
 
 def meetings_in(sessions):

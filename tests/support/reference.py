@@ -34,6 +34,7 @@ def _setting_row(setting: Setting) -> str:
 
 def leaf_commands(group=main, words=("headcount",)):
     """Yield the words of each command that is not hidden, and the command, in the order of the help."""
+    main.load_all()
     names = (
         [name for section in SECTIONS.values() for name in section] if group is main else list(group.commands)
     )

@@ -4,20 +4,18 @@ Responsible for selecting the rows of the room, for the latest time of all files
 suggestions if the name of the room is misspelled. Must not know what the events mean.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from headcount.batch.io.event_columns import AS_NAMED, ColumnMap
-from headcount.batch.io.readers import Source, read, require_domain
+from headcount.batch.extra import batch_extra
+from headcount.batch.io import small_files
+from headcount.batch.io.event_columns import AS_NAMED, ColumnMap, require_domain
+from headcount.batch.io.small_files import Source
 from headcount.errors import BadInput
-from headcount.kernel.events import Event, Inferred, Kind, Ms
+from headcount.kernel.events import Event, Ms
 
-_KINDS: Final = (Kind.JOIN, Kind.LEAVE, Kind.END)
-_INFERRED: Final = (None, Inferred.SNAPSHOT, Inferred.TIMEOUT, Inferred.ROOM_RESTARTED)
 _SIMILAR: Final = 3
 
 
@@ -48,9 +46,14 @@ def read_room(
     """
     require_domain(domain or "")
     found = _Found({}, set(), 0, [])
-    reading = read(source, skip_invalid=skip_invalid, mapping=mapping, by_file=True)
-    for piece in reading:
-        found.add(piece, room, domain or "default", reading.where)
+    files = small_files.read_small(source, mapping) if small_files.may_be_small(source, None) else None
+    if files is None:
+        _read_tables(found, source, room, domain or "default", skip_invalid=skip_invalid, mapping=mapping)
+    else:
+        for file in files:
+            own = [event for event in file.events if event[1].room == room]
+            times = [event.at for _, event in file.events]
+            found.add(file.where, own, {event.room for _, event in file.events}, times, domain or "default")
     chosen = _chosen(found, room, domain)
     return OneRoom(chosen, room, found.events[chosen], found.latest, found.files)
 
@@ -64,23 +67,33 @@ class _Found:
     latest: Ms
     files: list[str]
 
-    def add(self, piece: pa.Table, room: str, domain: str, file: str) -> None:
-        if not len(piece):
-            return
-        self.latest = max(self.latest, pc.max(piece["at"]).as_py())
-        rooms = piece["room"].combine_chunks()
-        self.rooms.update(rooms.dictionary.to_pylist())
-        in_room = pc.equal(rooms.indices, pc.index(rooms.dictionary, room))
-        rows = piece.filter(in_room).to_pylist()
-        if rows and file not in self.files:
-            self.files.append(file)
-        for row in rows:
-            self.events.setdefault(row.pop("domain", None) or domain, []).append(_event(row))
+    def add(
+        self,
+        file: str,
+        events: Iterable[tuple[str | None, Event]],
+        rooms: Iterable[str],
+        times: Iterable[Ms],
+        domain: str,
+    ) -> None:
+        self.latest = max(self.latest, *times, 0)
+        self.rooms.update(rooms)
+        for own, event in events:
+            self.events.setdefault(own or domain, []).append(event)
+            if file not in self.files:
+                self.files.append(file)
 
 
-def _event(row: dict[str, Any]) -> Event:
-    kind = _KINDS[row.pop("kind")]
-    return Event(kind, inferred=_INFERRED[row.pop("inferred", None) or 0], **row)
+def _read_tables(
+    found: _Found, source: Source, room: str, domain: str, *, skip_invalid: bool, mapping: ColumnMap
+) -> None:
+    """Read large files, of which only the rows of the room become events."""
+    with batch_extra():
+        from headcount.batch.io.event_tables import of_room  # noqa: PLC0415 - loads Arrow
+        from headcount.batch.io.readers import read  # noqa: PLC0415 - likewise
+    reading = read(source, skip_invalid=skip_invalid, mapping=mapping, by_file=True)
+    for piece in reading:
+        own = of_room(piece, room)
+        found.add(reading.where, own.events, own.rooms, [own.latest], domain)
 
 
 def _chosen(found: _Found, room: str, domain: str | None) -> str:

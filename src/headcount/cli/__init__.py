@@ -4,34 +4,6 @@ Responsible for options, output and exit codes. Must not decide anything: each c
 or the service. Results go to standard output, everything about them to standard error.
 """
 
-from headcount.cli import (
-    attendance,
-    completion,
-    files,
-    keys,
-    polling,
-    serve,
-    sources,
-    store,
-    transfer,
-    webhook_deliveries,
-    webhook_listen,
-    webhooks,
-)
 from headcount.cli.group import main
 
-__all__ = [
-    "attendance",
-    "completion",
-    "files",
-    "keys",
-    "main",
-    "polling",
-    "serve",
-    "sources",
-    "store",
-    "transfer",
-    "webhook_deliveries",
-    "webhook_listen",
-    "webhooks",
-]
+__all__ = ["main"]

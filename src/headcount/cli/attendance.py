@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo, emit, note
-from headcount.cli.files import Mapping, batch_extra, with_mapping
+from headcount.cli.console import echo, emit, json_option, note
+from headcount.cli.file_options import Mapping, prepare_arrow, with_mapping
 from headcount.cli.group import main
-from headcount.cli.options import json_option
 from headcount.cli.param_types import DURATION, PERCENT, TIME
 from headcount.errors import BadInput, CannotWrite
 from headcount.kernel.events import Ms
@@ -96,20 +95,19 @@ def attendance(
 
     Lists who was present, late, left early, attended in part, was absent, or was not expected.
     """
-    from headcount.reporting.attendance import people_in  # noqa: PLC0415 - help does not need it
+    from headcount.batch.attendance import choose_meetings  # noqa: PLC0415 - help does not need it
+    from headcount.batch.sessionize import sessionize_mapped  # noqa: PLC0415 - likewise
+    from headcount.reporting.attendance import people_in  # noqa: PLC0415 - likewise
     from headcount.reporting.roster import schedule_of  # noqa: PLC0415 - likewise
     from headcount.reporting.roster_match import compare  # noqa: PLC0415 - likewise
 
     if output is not None and Path(output).suffix.lower() not in (".csv", ".xlsx"):
         raise click.UsageError(f"--output '{output}' must end in .csv or .xlsx")
     listed = _read_roster(roster)
-    with batch_extra():
-        from headcount.batch.attendance import choose_meetings  # noqa: PLC0415 - loads Arrow
-        from headcount.batch.sessionize import sessionize_mapped  # noqa: PLC0415 - likewise
-
-        sessions = sessionize_mapped(
-            list(files), mapping.parsed(), as_of=as_of, domain=domain, skip_invalid=skip_invalid
-        )
+    prepare_arrow()
+    sessions = sessionize_mapped(
+        list(files), mapping.parsed(), as_of=as_of, domain=domain, skip_invalid=skip_invalid
+    )
     chosen = choose_meetings(sessions, room, meeting_id, starts_at, ends_at)
     now = sessions.as_of
     starts = chosen.start if starts_at is None else starts_at

@@ -13,6 +13,8 @@ import click
 from headcount.kernel.events import Ms
 from headcount.terminal import escape_controls, escape_controls_in_lines
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 def echo(*lines: str, err: bool = False) -> None:
     """Print lines, to standard error if `err`. Control characters are escaped, so that a line stays one line."""

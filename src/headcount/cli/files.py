@@ -3,24 +3,22 @@
 Arrow and Numba are loaded by the commands that need them, so that --help stays fast.
 """
 
-import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo, echo_json, emit
+from headcount.batch.extra import batch_extra
+from headcount.cli.console import echo, echo_json, emit, json_option
+from headcount.cli.file_options import Mapping, prepare_arrow, progress_bar, with_mapping
 from headcount.cli.group import main
-from headcount.cli.options import json_option
 from headcount.cli.param_types import DURATION, SIZE, TIME
-from headcount.errors import MissingExtra
 from headcount.kernel.attributes import values_of
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
@@ -29,7 +27,6 @@ from headcount.timestamps import format_timestamp
 from headcount.units import exact_duration
 
 if TYPE_CHECKING:
-    from headcount.batch.io.event_columns import ColumnMap
     from headcount.batch.one_room import OneRoom
     from headcount.batch.sessions import Sessions
     from headcount.kernel.meetings import Meeting
@@ -72,51 +69,6 @@ def _with_rules(command: Callable[..., None]) -> Callable[..., None]:
     return with_rules
 
 
-def with_mapping(command: Callable[..., None]) -> Callable[..., None]:
-    """Add options that map columns to a command, which gets `mapping`: `texts` and `time_unit`."""
-
-    @click.option(
-        "--map",
-        "maps",
-        multiple=True,
-        metavar="MAP",
-        help="Names of your columns and kinds, like room=room_name,kind=event,kind.join=joined, or a .toml file.",
-    )
-    @click.option(
-        "--attribute",
-        "attributes",
-        multiple=True,
-        metavar="KEY=COLUMN",
-        help="Column of an attribute, like customer=account_name. Repeat it for several.",
-    )
-    @click.option(
-        "--time-unit",
-        type=click.Choice(["s", "ms", "us", "ns"]),
-        help="Unit of numeric times.  [default: ms]",
-    )
-    @wraps(command)
-    def with_map(
-        *, maps: tuple[str, ...], attributes: tuple[str, ...], time_unit: str | None, **options: Any
-    ) -> None:
-        command(mapping=Mapping(maps, time_unit, attributes), **options)
-
-    return with_map
-
-
-class Mapping(NamedTuple):
-    """The options of a column mapping, as given."""
-
-    texts: tuple[str, ...]
-    time_unit: str | None
-    attributes: tuple[str, ...] = ()
-
-    def parsed(self) -> "ColumnMap":
-        """Return the mapping. Raise `BadInput`."""
-        from headcount.batch.io.column_map import parse_map  # noqa: PLC0415 - loads Arrow
-
-        return parse_map(self.texts, self.time_unit, self.attributes)
-
-
 def about_one_room(command: Callable[..., None]) -> Callable[..., None]:
     """Add options that select one room to a command, which gets `room` and `as_of`."""
 
@@ -140,10 +92,10 @@ def about_one_room(command: Callable[..., None]) -> Callable[..., None]:
         skip_invalid: bool,
         **options: Any,
     ) -> None:
-        with batch_extra():
-            from headcount.batch.one_room import read_room  # noqa: PLC0415 - only this command needs it
+        from headcount.batch.one_room import read_room  # noqa: PLC0415 - help does not need it
 
-            room = read_room(list(files), name, domain, skip_invalid=skip_invalid, mapping=mapping.parsed())
+        prepare_arrow()
+        room = read_room(list(files), name, domain, skip_invalid=skip_invalid, mapping=mapping.parsed())
         command(room=room, as_of=room.latest if as_of is None else as_of, **options)
 
     return with_room
@@ -217,10 +169,10 @@ def _require_fitting_format(output: str | None, fmt: str | None, *, as_json: boo
 def _sessions(
     files: list[str], rules: Rules, mapping: Mapping, options: dict[str, Any], *, quiet: bool
 ) -> "Sessions":
-    with batch_extra():
-        from headcount.batch.sessionize import sessionize_mapped  # noqa: PLC0415 - only this command needs it
+    from headcount.batch.sessionize import sessionize_mapped  # noqa: PLC0415 - only this command needs it
 
-        columns = mapping.parsed()
+    prepare_arrow()
+    columns = mapping.parsed()
     with progress_bar(quiet=quiet) as progress:
         return sessionize_mapped(files, columns, rules=rules, progress=progress, **options)
 
@@ -403,50 +355,7 @@ def tour(*, jitsi: str, sample: str) -> None:
 
     One is captured from a server, the other is a generated sample.
     """
+    prepare_arrow()
     with batch_extra():
         from headcount.demo.tour import demonstrate  # noqa: PLC0415 - only this command needs it
     demonstrate(jitsi, sample, sys.stdout)
-
-
-@contextmanager
-def batch_extra() -> Iterator[None]:
-    """Raise `MissingExtra` if the packages of the batch extra are missing."""
-    # With colorama installed, Numba would write a color code to the terminal at exit.
-    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
-    if sys.platform == "linux":
-        # Arrow's default pool returns memory to the system and requests it again; with this one a run over ten
-        # million events spent less than half as long in the kernel. Huge pages avoid most of the remaining faults:
-        # NumPy requests them by default, this pool only with this setting.
-        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
-        os.environ.setdefault("JE_ARROW_MALLOC_CONF", "thp:always")
-    try:
-        yield
-    except ModuleNotFoundError as missing:
-        _refuse_without(missing)
-
-
-def _refuse_without(missing: ModuleNotFoundError) -> NoReturn:
-    if (missing.name or "").startswith("headcount"):
-        raise missing
-    raise MissingExtra("batch", missing.name or "") from missing
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Any]:
-    """Yield a function that updates a progress bar on standard error; None if that is not a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console  # noqa: PLC0415 - not needed in a pipeline
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - likewise
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("reading", total=1.0)
-        yield lambda share, label: bar.update(task, completed=share, description=label)

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, Final
 
 import click
@@ -14,7 +15,6 @@ import click
 from headcount.cli.console import echo
 from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.rules import InvalidRules
-from headcount.settings import suggest
 
 _BAD = 2
 _INTERRUPTED = 130
@@ -29,6 +29,29 @@ SECTIONS: Final = {
     "Shell": ("completion",),
 }
 """Commands in the order of the help. Commands that are not listed are hidden."""
+MODULES: Final = {
+    "sessionize": ("files",),
+    "explain": ("files",),
+    "timeline": ("files",),
+    "tour": ("files",),
+    "attendance": ("attendance",),
+    "serve": ("serve",),
+    "demo": ("serve",),
+    "login-link": ("serve",),
+    "config": ("serve",),
+    "import": ("transfer",),
+    "export": ("transfer",),
+    "backup": ("store",),
+    "restore": ("store",),
+    "rebuild": ("store",),
+    "migrate": ("store",),
+    "doctor": ("store",),
+    "key": ("keys",),
+    "source": ("sources", "polling"),
+    "webhook": ("webhooks", "webhook_deliveries", "webhook_listen"),
+    "completion": ("completion",),
+}
+"""The modules of each command, which are imported when it is needed: a command must answer at once."""
 _RANGE: Final = re.compile(r"(; |\s*\[)([\d.,]+<=x(<=[\d.,]+)?|x>=[\d.,]+)(?=\])\]?")
 _SENTENCES: Final = ("Got ", "Invalid ", "Missing ", "No such ", "Option ", "There ")
 """Beginnings of messages, which continue a line here."""
@@ -98,6 +121,8 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from headcount.settings import suggest  # noqa: PLC0415 - only an error needs it
+
             raise click.UsageError(
                 f"There is no command '{name}'{suggest(name, self.list_commands(ctx))}", ctx
             )
@@ -119,10 +144,26 @@ class Group(click.Group):
 
 
 class _Headcount(Group):
-    """Root command. It maps errors to a message and an exit code."""
+    """Root command. It loads commands when they are needed, and maps errors to a message and an exit code."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for module in MODULES.get(cmd_name, ()):
+            import_module(f"headcount.cli.{module}")
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self.load_all()
+        return super().list_commands(ctx)
+
+    def load_all(self) -> None:
+        """Load all commands, which the help and completion list."""
+        for modules in MODULES.values():
+            for module in modules:
+                import_module(f"headcount.cli.{module}")
 
     def sections(self) -> dict[str, list[str]]:
-        return {title: [name for name in names if name in self.commands] for title, names in SECTIONS.items()}
+        self.load_all()
+        return {title: list(names) for title, names in SECTIONS.items()}
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:

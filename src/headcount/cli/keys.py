@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo, emit, rfc3339, table
+from headcount.cli.console import echo, emit, json_option, rfc3339, table
 from headcount.cli.group import Group, main
-from headcount.cli.options import audit, existing_store, json_option, with_settings
+from headcount.cli.options import audit, existing_store, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings
 

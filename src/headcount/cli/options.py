@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from headcount.store.open import Store
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
 def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add `--config` and the flags of these settings to a command, which gets `settings`."""
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo, emit, rfc3339
-from headcount.cli.options import base_url, existing_store, json_option, with_settings
+from headcount.cli.console import echo, emit, json_option, rfc3339
+from headcount.cli.options import base_url, existing_store, with_settings
 from headcount.cli.sources import find_source, source
 from headcount.errors import BadInput
 from headcount.kernel.attributes import values_of

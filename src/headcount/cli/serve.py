@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo, emit, note, table
+from headcount.cli.console import echo, emit, json_option, note, table
 from headcount.cli.group import main
-from headcount.cli.options import base_url, existing_store, json_option, with_settings
+from headcount.cli.options import base_url, existing_store, with_settings
 from headcount.errors import HeadcountError
 from headcount.settings import TABLE, Settings
 

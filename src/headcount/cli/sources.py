@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo, emit, rfc3339
+from headcount.cli.console import echo, emit, json_option, rfc3339
 from headcount.cli.group import Group, main
-from headcount.cli.options import audit, base_url, existing_store, json_option, with_settings
+from headcount.cli.options import audit, base_url, existing_store, with_settings
 from headcount.cli.param_types import DURATION
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo, emit, is_quiet, note
-from headcount.cli.files import progress_bar
+from headcount.cli.console import echo, emit, is_quiet, json_option, note
+from headcount.cli.file_options import progress_bar
 from headcount.cli.group import main
-from headcount.cli.options import json_option, name_database, require_store, with_settings
+from headcount.cli.options import name_database, require_store, with_settings
 from headcount.settings import Settings
 
 if TYPE_CHECKING:

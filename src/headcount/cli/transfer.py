@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from headcount.cli.console import echo, emit, is_quiet, note, rfc3339
-from headcount.cli.files import Mapping, batch_extra, progress_bar, with_mapping
+from headcount.batch.extra import batch_extra
+from headcount.cli.console import echo, emit, is_quiet, json_option, note, rfc3339
+from headcount.cli.file_options import Mapping, prepare_arrow, progress_bar, with_mapping
 from headcount.cli.group import main
-from headcount.cli.options import existing_store, json_option, name_database, with_settings
+from headcount.cli.options import existing_store, name_database, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings, suggest
 
@@ -108,6 +109,7 @@ def import_(
 def _import_events(
     files: Sequence[str], settings: Settings, mapping: Mapping, *, skip_invalid: bool
 ) -> "Imported":
+    prepare_arrow()
     with batch_extra():
         from headcount.ingest.importers.event_files import import_files  # noqa: PLC0415 - only this command needs it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
@@ -175,8 +177,7 @@ def _remove_if_empty(store: "Store") -> None:
 @with_settings("database", "domain")
 def export(*, out: str, settings: Settings, fmt: str, as_json: bool) -> None:
     """Export all events, meetings and participants of a domain to files."""
-    with batch_extra():
-        from headcount.maintenance.export import export_domain  # noqa: PLC0415 - only this command needs it
+    from headcount.maintenance.export import export_domain  # noqa: PLC0415 - only this command needs it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
 
     store = existing_store(settings, read_only=True)

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headcount.cli.console import echo, emit, rfc3339
-from headcount.cli.options import existing_store, json_option, with_settings
+from headcount.cli.console import echo, emit, json_option, rfc3339
+from headcount.cli.options import existing_store, with_settings
 from headcount.cli.param_types import TIME
 from headcount.cli.webhooks import SENDING, find_endpoint, manage, webhook
 from headcount.errors import BadInput

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from headcount.cli.console import echo, emit, rfc3339
+from headcount.cli.console import echo, emit, json_option, rfc3339
 from headcount.cli.group import Group, main
 from headcount.cli.options import (
     audit,
     existing_store,
-    json_option,
     require_store,
     with_settings,
 )

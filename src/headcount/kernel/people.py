@@ -71,6 +71,7 @@ class People:
         "other_count",
         "overridden_at",
         "overridden_since",
+        "overrides",
         "presence_changes",
         "unconfirmed",
     )
@@ -89,6 +90,8 @@ class People:
         """When an inferred leave was last overridden: moves before it may have changed."""
         self.overridden_since: Ms = NEVER
         """The earliest join of an overridden stay, until the caller has dropped the marks within it."""
+        self.overrides = 0
+        """Number of inferred leaves that were overridden."""
 
     def is_empty(self) -> bool:
         """Return whether nobody is in the room."""
@@ -334,6 +337,7 @@ class People:
         self._record_override(stay, NEVER)
 
     def _record_override(self, stay: OpenStay, at: Ms) -> None:
+        self.overrides += 1
         self.overridden_at = at
         self.earliest_override = min(self.earliest_override, stay.join)
         self.overridden_since = min(self.overridden_since, stay.join)

@@ -22,10 +22,7 @@ def meetings_of(
 
     The events may be in any order and repeated. Those after `as_of` do not exist.
     """
-    stretch = _fold(events, as_of, domain, rules or Rules())
-    return stretch.projection.apply(stretch.sittings.undecided_leaves()).meetings(
-        stretch.sittings.state.max_participants
-    )
+    return _meetings(_fold(events, as_of, domain, rules or Rules()))
 
 
 def changes_of(
@@ -34,6 +31,27 @@ def changes_of(
     """Return the changes that a room publishes if all `events` arrive in time, in the order of the facts."""
     stretch = _fold(events, as_of, domain, rules or Rules())
     return sorted([*stretch.changes, *stretch.sittings.undecided_leaves()], key=lambda change: change.at)
+
+
+class Derived(NamedTuple):
+    """The meetings of a room, all its stays, what its events changed, and how many inferred leaves were overridden."""
+
+    meetings: list[Meeting]
+    stays: list[Stay]
+    changes: list[Change]
+    overrides: int
+
+
+def derive(events: Iterable[Event], *, as_of: Ms, domain: str, rules: Rules) -> Derived:
+    """Return the meetings of the one room of `events`, as `meetings_of`, with what explains them."""
+    stretch = _fold(events, as_of, domain, rules)
+    return Derived(_meetings(stretch), stretch.all_stays(), stretch.changes, stretch.people.overrides)
+
+
+def _meetings(stretch: Stretch) -> list[Meeting]:
+    return stretch.projection.apply(stretch.sittings.undecided_leaves()).meetings(
+        stretch.sittings.state.max_participants
+    )
 
 
 class Replay(NamedTuple):

@@ -5,6 +5,8 @@ import pytest
 from headcount import Event, Inferred, Kind, sessionize
 from support.engines import DAILY_RULES, NEW_YEAR, table_of, to_calendar_time
 
+pytestmark = pytest.mark.usefixtures("each_lane")
+
 
 def join(at, who="a", **known):
     return Event(Kind.JOIN, "r", at * 1000, who, **known)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from headcount.batch.arrow_tables import schema_of
 from headcount.batch.daily import to_daily
 from headcount.batch.io.readers import read
-from headcount.batch.io.writers import stream_csv, stream_daily, stream_ndjson, write_sessions
+from headcount.batch.io.streams import stream_csv, stream_daily, stream_ndjson
+from headcount.batch.io.writers import write_sessions
 from headcount.batch.sessions import MEETINGS, PARTICIPANTS, Sessions, Summary
 from headcount.errors import CannotWrite
 

@@ -15,6 +15,8 @@ from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.replay import meetings_of
 from support.engines import NEW_YEAR, meetings_in, table_of
 
+pytestmark = pytest.mark.usefixtures("compiled_lane")
+
 LATER, INSTANT = attributes.LATER, attributes.INSTANT
 WORDS = ['{"role":"host"}', '{"role":"guest"}', '{"customer":"acme"}']
 

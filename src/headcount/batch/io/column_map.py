@@ -4,7 +4,6 @@ Responsible for reading and validating a mapping: from the arguments of the libr
 from a TOML file; and for finding the columns among the names of an input. Must not know formats, or the values of a column.
 """
 
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -109,6 +108,8 @@ def parse_map(
 
 
 def _read_file(path: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - few mappings are files
+
     try:
         found = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from headcount.errors import BadInput
+from headcount.kernel.names import NUL, nul_message
+
 REQUIRED = ("room", "participant_id", "kind", "at")
 OPTIONAL = ("user_id", "user_name", "domain", "source_session", "joined_at", "inferred", "attributes")
 COLUMNS = REQUIRED + OPTIONAL
@@ -48,5 +51,23 @@ class ColumnMap:
         return self.columns.get(name, name)
 
 
+INFERRED_WORDS: Final = {
+    "": 0,
+    "false": 0,
+    "reported": 0,
+    "true": 1,
+    "snapshot": 1,
+    "timeout": 2,
+    "room_restarted": 3,
+}
+"""The number of each text of the column `inferred`: the position of the reason in `Inferred`, from 1; 0 for a report."""
+
+
 AS_NAMED: Final = ColumnMap()
 """The mapping of an input that has the columns of events."""
+
+
+def require_domain(domain: str) -> None:
+    """Raise `BadInput` if a domain contains U+0000."""
+    if NUL in domain:
+        raise BadInput(nul_message("domain"))

@@ -1,11 +1,12 @@
 """Names of files of events: single files, directories and patterns.
 
 Responsible for the files that a name stands for, in alphabetical order, and for values in the names of partitioned
-directories, like `room=blue`. Must not know formats.
+directories, like `room=blue`; and for the format that the ending of a name stands for. Must not know what is in a file.
 """
 
 from collections.abc import Mapping, Sequence
 from glob import glob
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -14,6 +15,11 @@ from headcount.batch.io.text_files import STANDARD_INPUT
 from headcount.errors import BadInput
 
 _MAGIC: Final = "*?["
+PARQUET: Final = "parquet"
+CSV: Final = "csv"
+NDJSON: Final = "ndjson"
+_FORMAT_OF: Final = {".parquet": PARQUET, ".ndjson": NDJSON, ".jsonl": NDJSON, ".csv": CSV, ".tsv": CSV}
+_FORMATS: Final = "Headcount reads .parquet, .ndjson, .jsonl, .csv and .tsv, all but .parquet also with .gz: rename or convert the file"
 
 
 class EventFile(NamedTuple):
@@ -21,6 +27,43 @@ class EventFile(NamedTuple):
 
     where: str
     constants: Mapping[str, str]
+
+
+class InputFile(NamedTuple):
+    """A file that exists and is not empty, its format, and the values that the names of its directories contain."""
+
+    where: str
+    format: str
+    constants: Mapping[str, str]
+
+
+def input_files(paths: Sequence[str | PathLike[str]]) -> list[InputFile]:
+    """Return the files of several names. Raise `BadInput` if one does not exist, is empty, or has no known format."""
+    if not paths:
+        raise BadInput("there are no files to read: name at least one")
+    files = [file for path in paths for file in event_files(fspath(path), endings=tuple(_FORMAT_OF))]
+    return [InputFile(file.where, _format_of(file.where), file.constants) for file in files]
+
+
+def _format_of(where: str) -> str:
+    if where == STANDARD_INPUT:
+        return NDJSON
+    path = Path(where)
+    found = _FORMAT_OF.get(ending_of(path))
+    if found is None:
+        raise BadInput(f"has no known format: {_FORMATS}", where=where)
+    _require_file(path, where)
+    return found
+
+
+def _require_file(path: Path, where: str) -> None:
+    try:
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+    except OSError as error:
+        raise BadInput(f"cannot be opened: {(error.strerror or str(error)).lower()}", where=where) from error
+    if is_empty:
+        raise BadInput("is empty", where=where)
 
 
 def event_files(name: str, endings: Sequence[str]) -> list[EventFile]:

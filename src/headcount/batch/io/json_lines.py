@@ -6,12 +6,13 @@ which values are valid.
 
 import re
 from dataclasses import replace
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from headcount.batch.io.column_map import find_columns, require_columns
-from headcount.batch.io.event_columns import ATTRIBUTE, COLUMNS, ColumnMap
+from headcount.batch.io.event_columns import ATTRIBUTE, COLUMNS, JSON_ATTRIBUTE, REQUIRED, ColumnMap
 from headcount.batch.io.text_files import (
     LONGEST_LINE,
     UTF8_MARK,
@@ -142,11 +143,69 @@ def with_keys(lines: list[bytes], where: str, mapping: ColumnMap) -> ColumnMap:
     return replace(mapping, columns={**mapping.columns, **keys}, attributes={**singles, **mapping.attributes})
 
 
+def decode_lines(text: bytes, decoder: LineDecoder) -> list[Any]:
+    """Return the events of all lines; none if one cannot be decoded. Blank lines may be missing."""
+    try:
+        return decoder.decoder.decode_lines(text)
+    except UNDECODABLE:
+        return []
+
+
 def decode_line(line: bytes, decoder: LineDecoder) -> Any:
     try:
         return decoder.decoder.decode(line)
     except UNDECODABLE:
         return decoder.no_line
+
+
+def decoded_columns(data: bytes, where: str, mapping: ColumnMap) -> dict[str, list[Any]] | None:
+    """Return the columns of a whole file; None if a line cannot be decoded."""
+    require_utf8(data, where)
+    text = data.removeprefix(UTF8_MARK)
+    require_lines(text, where)
+    if not text:
+        raise BadInput("is empty", where=where)
+    lines = text.removesuffix(b"\n").split(b"\n")
+    decoder = LineDecoder(with_keys(lines, where, mapping), where).for_text(text, where)
+    events = decode_lines(text, decoder)
+    if len(events) != len(lines):
+        events = [decode_line(line, decoder) for line in lines if line.strip()]
+    if any(event is decoder.no_line for event in events):
+        return None
+    return columns_of(events, decoder)
+
+
+def columns_of(events: list[Any], decoder: LineDecoder) -> dict[str, list[Any]]:
+    """Return decoded lines as columns, optional ones only if they have values. Attributes are JSON texts."""
+    columns = {}
+    for name in COLUMNS:
+        found = list(map(attrgetter(decoder.fields[name]), events))
+        if name in REQUIRED or any(value is not None for value in found):
+            columns[name] = list(map(_object, found)) if name == "attributes" else found
+    for key, field in decoder.singles.items():
+        found = list(map(attrgetter(field), events))
+        if any(value is not None for value in found):
+            columns[JSON_ATTRIBUTE + key] = list(map(_json, found))
+    return columns
+
+
+def text_of(value: str | int) -> str:
+    """Return a value of a column of texts as text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _json(value: Any) -> bytes | None:
+    """Return a value of a single attribute as JSON."""
+    text = bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
+    return None if text == b"null" else text
+
+
+def _object(value: Any) -> bytes | None:
+    """Return an object as JSON text. It may be a JSON text in a string, as tables have it."""
+    if not isinstance(value, msgspec.Raw):
+        return None if value is None else str(value).encode()
+    text = bytes(value)
+    return msgspec.json.decode(text, type=str).encode() if text.startswith(b'"') else text
 
 
 def line_error(line: bytes, mapping: ColumnMap) -> str:

@@ -5,23 +5,23 @@ reason. Must not know which values are valid.
 """
 
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
 from headcount.batch.io.blocks import Block, Problem, TextLines
-from headcount.batch.io.event_columns import AS_NAMED, COLUMNS, JSON_ATTRIBUTE, REQUIRED, ColumnMap
+from headcount.batch.io.event_columns import AS_NAMED, JSON_ATTRIBUTE, ColumnMap
 from headcount.batch.io.json_lines import (
     TIMES,
-    UNDECODABLE,
     LineDecoder,
+    columns_of,
     decode_line,
+    decode_lines,
     line_error,
     some_lines,
+    text_of,
     with_keys,
 )
 from headcount.batch.io.text_files import (
@@ -50,19 +50,12 @@ def read_ndjson(path: str | Path, where: str, mapping: ColumnMap = AS_NAMED) -> 
 def _block(text: bytes, lines: list[bytes], before: int, file: TextFile, decoder: LineDecoder) -> Block:
     numbers: Sequence[int] = range(before + 1, before + 1 + len(lines))
     problems: list[Problem] = []
-    events = _all_at_once(text, decoder)
+    events = decode_lines(text, decoder)
     if len(events) != len(lines):
         numbers = [number for number, line in zip(numbers, lines, strict=True) if line.strip()]
         lines = [line for line in lines if line.strip()]
         events, problems = _one_by_one(lines, decoder)
     return Block(_rows(events, decoder), TextLines(file.where, lines, numbers), problems, file.share())
-
-
-def _all_at_once(text: bytes, decoder: LineDecoder) -> list[Any]:
-    try:
-        return decoder.decoder.decode_lines(text)
-    except UNDECODABLE:
-        return []
 
 
 def _one_by_one(lines: list[bytes], decoder: LineDecoder) -> tuple[list[Any], list[Problem]]:
@@ -74,46 +67,23 @@ def _one_by_one(lines: list[bytes], decoder: LineDecoder) -> tuple[list[Any], li
 
 
 def _rows(events: list[Any], decoder: LineDecoder) -> pa.Table:
-    """Return the events as columns; optional ones only if they have values."""
-    columns = {}
-    for name in COLUMNS:
-        found = list(map(attrgetter(decoder.fields[name]), events))
-        if name in REQUIRED or any(value is not None for value in found):
-            columns[name] = _COLUMN_OF.get(name, _text_column)(found)
-    for key, field in decoder.singles.items():
-        found = list(map(attrgetter(field), events))
-        if any(value is not None for value in found):
-            columns[JSON_ATTRIBUTE + key] = pa.array(map(_json, found), pa.binary())
-    return pa.table(columns)
+    """Return the events as columns."""
+    return pa.table({name: _column(name, found) for name, found in columns_of(events, decoder).items()})
 
 
-def _json(value: Any) -> bytes | None:
-    """Return a value of a single attribute as JSON."""
-    text = bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
-    return None if text == b"null" else text
-
-
-def _object_column(found: list[Any]) -> pa.Array:
-    """Return objects as JSON texts. An object may be a JSON text in a string, as tables have it."""
-    return pa.array(map(_object, found), pa.binary())
-
-
-def _object(value: Any) -> bytes | None:
-    if not isinstance(value, msgspec.Raw):
-        return None if value is None else str(value).encode()
-    text = bytes(value)
-    return msgspec.json.decode(text, type=str).encode() if text.startswith(b'"') else text
+def _column(name: str, found: list[Any]) -> pa.Array:
+    if name in TIMES:
+        return _time_column(found)
+    if name == "attributes" or name.startswith(JSON_ATTRIBUTE):
+        return pa.array(found, pa.binary())
+    return _text_column(found)
 
 
 def _text_column(found: list[str | int | None]) -> pa.Array:
     try:
         return pa.array(found, pa.string())
     except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return pa.array([None if value is None else _text(value) for value in found], pa.string())
-
-
-def _text(value: str | int) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return pa.array([None if value is None else text_of(value) for value in found], pa.string())
 
 
 def _time_column(found: list[int | float | str | None]) -> pa.Array:
@@ -121,6 +91,3 @@ def _time_column(found: list[int | float | str | None]) -> pa.Array:
     if any(isinstance(value, str) for value in found):
         return pa.array([None if value is None else str(value) for value in found], pa.string())
     return pa.array(found, pa.float64() if any(isinstance(value, float) for value in found) else pa.int64())
-
-
-_COLUMN_OF: Final = dict.fromkeys(TIMES, _time_column) | {"attributes": _object_column}

@@ -8,7 +8,7 @@ that files may be larger than it. Must not know the details of a format (each ha
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -19,14 +19,13 @@ from headcount.batch.io.arrow import read_parquet, read_stream
 from headcount.batch.io.blocks import Block, Problem
 from headcount.batch.io.csv import read_csv
 from headcount.batch.io.event_columns import AS_NAMED, ColumnMap
-from headcount.batch.io.file_names import EventFile, ending_of, event_files
+from headcount.batch.io.file_names import CSV, PARQUET, InputFile, input_files
 from headcount.batch.io.ndjson import read_ndjson
 from headcount.batch.io.rejects import CollectInvalidRows, RefuseInvalidRows, Rejects
 from headcount.batch.io.schema import canonical
 from headcount.batch.io.text_columns import CODES, one_array
 from headcount.batch.io.text_files import STANDARD_INPUT
 from headcount.errors import BadInput
-from headcount.kernel.names import NUL, nul_message
 from headcount.limits import WIDEST_LIMITS, Limits
 
 PIECE_ROWS: Final = 4_000_000
@@ -42,8 +41,6 @@ _T = TypeVar("_T")
 _EMPTY: Final = pa.schema(
     [("room", CODES), ("kind", pa.int8()), ("at", pa.int64()), ("participant_id", pa.string())]
 )
-_TEXT_ENDINGS: Final = (".ndjson", ".jsonl", ".csv", ".tsv")
-_FORMATS: Final = "Headcount reads .parquet, .ndjson, .jsonl, .csv and .tsv, all but .parquet also with .gz: rename or convert the file"
 
 
 Check: TypeAlias = Callable[[EventTable], list[Problem]]
@@ -147,12 +144,6 @@ class EventTables:
                 yield table, block.share, block.origin.where
 
 
-def require_domain(domain: str) -> None:
-    """Raise `BadInput` if a domain contains U+0000."""
-    if NUL in domain:
-        raise BadInput(nul_message("domain"))
-
-
 def _fits(first: pa.Table, other: pa.Table) -> bool:
     """Return whether common columns have equal types. Participants may be strings or codes."""
     shared = set(first.column_names) & set(other.column_names)
@@ -209,12 +200,7 @@ def _with_mapping(blocks: Iterator[Block], mapping: ColumnMap) -> Iterator[Block
 
 def _of_files(paths: Sequence[str | PathLike[str]], piece_rows: int, mapping: ColumnMap) -> Iterator[Block]:
     """Validate all names at once, and read the files lazily."""
-    if not paths:
-        raise BadInput("there are no files to read: name at least one")
-    files = [
-        file for path in paths for file in event_files(fspath(path), endings=(".parquet", *_TEXT_ENDINGS))
-    ]
-    return _one_after_another([_reader(file, piece_rows, mapping) for file in files])
+    return _one_after_another([_reader(file, piece_rows, mapping) for file in input_files(paths)])
 
 
 def _one_after_another(readers: list[Callable[[], Iterator[Block]]]) -> Iterator[Block]:
@@ -223,30 +209,16 @@ def _one_after_another(readers: list[Callable[[], Iterator[Block]]]) -> Iterator
             yield replace(block, share=(done + block.share) / len(readers))
 
 
-def _reader(file: EventFile, piece_rows: int, mapping: ColumnMap) -> Callable[[], Iterator[Block]]:
-    """Return the reader of a file. Raise `BadInput` if it does not exist or has no known format."""
+def _reader(file: InputFile, piece_rows: int, mapping: ColumnMap) -> Callable[[], Iterator[Block]]:
+    """Return the reader of a file."""
     where = file.where
     if file.constants:
         mapping = replace(mapping, constants=file.constants)
     if where == STANDARD_INPUT:
         return lambda: _with_mapping(read_ndjson(STANDARD_INPUT, "standard input", mapping), mapping)
     path = Path(where)
-    ending = ending_of(path)
-    if ending not in (".parquet", *_TEXT_ENDINGS):
-        raise BadInput(f"has no known format: {_FORMATS}", where=where)
-    _require_file(path, where)
-    if ending == ".parquet":
+    if file.format == PARQUET:
         return lambda: _with_mapping(read_parquet(path, where, piece_rows, mapping), mapping)
-    if ending in (".csv", ".tsv"):
+    if file.format == CSV:
         return lambda: _with_mapping(read_csv(path, where, mapping), mapping)
     return lambda: _with_mapping(read_ndjson(path, where, mapping), mapping)
-
-
-def _require_file(path: Path, where: str) -> None:
-    try:
-        with path.open("rb") as file:
-            is_empty = not file.read(1)
-    except OSError as error:
-        raise BadInput(f"cannot be opened: {(error.strerror or str(error)).lower()}", where=where) from error
-    if is_empty:
-        raise BadInput("is empty", where=where)

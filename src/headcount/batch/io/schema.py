@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from headcount.batch.io.attribute_columns import read_attributes
 from headcount.batch.io.blocks import Mask, Problem
 from headcount.batch.io.column_map import IGNORE, suggested_kinds
-from headcount.batch.io.event_columns import AS_NAMED, COLUMNS, ColumnMap
+from headcount.batch.io.event_columns import AS_NAMED, COLUMNS, INFERRED_WORDS, ColumnMap
 from headcount.batch.io.text_columns import (
     are_empty,
     as_mask,
@@ -47,15 +47,6 @@ JOIN: Final = 0
 LEAVE: Final = 1
 END: Final = 2
 _KINDS: Final = {"join": JOIN, "leave": LEAVE, "end": END}
-_INFERRED: Final = {
-    "": 0,
-    "false": 0,
-    "reported": 0,
-    "true": 1,
-    "snapshot": 1,
-    "timeout": 2,
-    "room_restarted": 3,
-}
 _UNKNOWN: Final = -1
 _IGNORED: Final = 3
 _CODES_OF_KINDS: Final = _KINDS | {IGNORE: _IGNORED}
@@ -189,7 +180,7 @@ def _inferred(column: pa.ChunkedArray, name: str, where: str, _: ColumnMap) -> _
         return pc.fill_null(column, fill_value=False).cast(pa.int8()), []
     require_text(column, name, where)
     words, problems = coded(column, name)
-    marks = _mapped(words, _INFERRED, none=0)
+    marks = _mapped(words, INFERRED_WORDS, none=0)
     return pa.array(marks), problems + _unknown(marks, words, _inferred_error)
 
 

@@ -12,10 +12,6 @@ from io import BytesIO
 from itertools import islice
 from typing import IO, Any, Final, TextIO, cast
 
-import msgspec
-from rich.cells import cell_len, set_cell_size
-
-from headcount.batch.io.writers import STREAMS, stream_daily
 from headcount.batch.rows import lists_of
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.kernel.events import Ms
@@ -55,6 +51,8 @@ def show(sessions: Sessions, fmt: str | None, out: TextIO) -> None:
     if fmt is None:
         _show_table(sessions, out)
         return
+    from headcount.batch.io.streams import STREAMS, stream_daily  # noqa: PLC0415 - a table needs no encoder
+
     file: IO[bytes] = cast("IO[bytes]", _Terminal(out)) if out.isatty() else out.buffer
     if fmt == "daily":
         stream_daily(sessions, file)
@@ -91,10 +89,10 @@ def _show_table(sessions: Sessions, out: TextIO) -> None:
 def table_lines(meetings: Sequence[Mapping[str, Any]], as_of: Ms, width: int) -> list[str]:
     """Return meetings as the lines of a table, with times as exact as the width permits."""
     rooms = [_shortened(meeting["room"]) for meeting in meetings]
-    widest_room = max(map(cell_len, ["Room", *rooms]))
+    widest_room = max(map(_width, ["Room", *rooms]))
     for precision in ("milliseconds", "seconds", "minutes"):
         rows = [_HEADER, *(_row(meeting, as_of, precision) for meeting in meetings)]
-        widths = [max(cell_len(row[column]) for row in rows) for column in range(len(_HEADER))]
+        widths = [max(_width(row[column]) for row in rows) for column in range(len(_HEADER))]
         left = width - sum(widths[1:]) - len(_GAP) * (len(_HEADER) - 1)
         if left >= widest_room:
             break
@@ -122,14 +120,28 @@ def _end(start: Ms, end: Ms, precision: str) -> str:
 
 def _line_of(row: Sequence[str], widths: Sequence[int]) -> str:
     cells = [
-        " " * (width - cell_len(cell)) + cell if column in _ON_THE_RIGHT else _fitted(cell, width)
+        " " * (width - _width(cell)) + cell if column in _ON_THE_RIGHT else _fitted(cell, width)
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
     return _GAP.join(cells).rstrip()
 
 
+def _width(text: str) -> int:
+    """Return the number of columns that a text takes in a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - most names need no table of wide characters
+
+    return cell_len(text)
+
+
 def _fitted(text: str, width: int) -> str:
-    return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+    """Return a text in exactly this width, cut if it is longer."""
+    if text.isascii():
+        return text.ljust(width) if len(text) <= width else f"{text[: width - 1]}…"
+    from rich.cells import set_cell_size  # noqa: PLC0415 - likewise
+
+    return set_cell_size(text, width) if _width(text) <= width else set_cell_size(text, width - 1) + "…"
 
 
 def _first(sessions: Sessions) -> list[dict[str, Any]]:
@@ -151,6 +163,10 @@ def _clock(ms: Ms, precision: str = "seconds") -> str:
 
 def as_json(sessions: Sessions, written: Sequence[str]) -> str:
     """Return the summary as a JSON object, with the files that were written, or else with all meetings."""
+    import msgspec  # noqa: PLC0415 - a table needs no encoder
+
+    from headcount.batch.io.streams import stream_ndjson  # noqa: PLC0415 - likewise
+
     summary = asdict(sessions.summary)
     for name in ("first_at", "last_at"):
         summary[name] = None if summary[name] is None else format_timestamp(summary[name])
@@ -159,7 +175,7 @@ def as_json(sessions: Sessions, written: Sequence[str]) -> str:
         result["files"] = list(written)
     else:
         meetings = BytesIO()
-        STREAMS["ndjson"]([sessions.found], MEETINGS, meetings)
+        stream_ndjson([sessions.found], MEETINGS, meetings)
         result["meetings"] = [msgspec.json.decode(line) for line in meetings.getvalue().splitlines()]
     return msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
 

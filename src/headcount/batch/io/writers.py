@@ -1,28 +1,24 @@
-"""Writers of meeting sessions to files or streams.
+"""Writers of meeting sessions to files.
 
-Responsible for the formats, and for complete files: they are written to a temporary directory beside their place, and
+Responsible for complete files: they are written to a temporary directory beside their place, and
 moved when all are complete. If writing fails, existing files are unchanged. Must not know how meetings are found.
 """
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
-
-import msgspec
+from typing import Any, Final
 
 from headcount.batch.extra import batch_extra
-from headcount.batch.io import row_writers
-from headcount.batch.rows import Rows, Schema, Table, Type
+from headcount.batch.io.streams import STREAMS, stream_csv, stream_daily
+from headcount.batch.rows import Rows, Schema, Table
 from headcount.batch.sessions import MEETINGS, PARTICIPANTS, Sessions
 from headcount.errors import CannotWrite
 
 FORMATS: Final = ("parquet", "csv", "ndjson", "daily")
 REJECTED: Final = "rejected.ndjson"
-
-_ENCODER: Final = msgspec.json.Encoder()
 
 
 def write_sessions(sessions: Sessions, out_dir: str | Path, fmt: str = "parquet") -> list[Path]:
@@ -125,45 +121,3 @@ def _write_pieces(pieces: Iterable[Table], schema: Schema, path: Path) -> None:
 def _write_daily(sessions: Sessions, folder: Path) -> None:
     with (folder / "meetings.json").open("wb") as file:
         stream_daily(sessions, file)
-
-
-def stream_csv(
-    pieces: Iterable[Table], schema: Schema, file: IO[bytes], names: Sequence[str] | None = None
-) -> None:
-    """Write a table as CSV; the names of times end in _utc, unless `names` are given."""
-    header = names or [f"{column.name}_utc" if column.type is Type.TIME else column.name for column in schema]
-    file.write((",".join(header) + "\n").encode())
-    for piece in pieces:
-        for batch in _writers_of(piece).csv_batches(piece):
-            file.write(batch)
-
-
-def stream_ndjson(pieces: Iterable[Table], schema: Schema, file: IO[bytes]) -> None:
-    """Write a table as NDJSON, with its own names."""
-    # A struct costs a fifth of a dictionary, and there may be millions of rows.
-    row = msgspec.defstruct("Row", [(column.name, object) for column in schema])
-    for piece in pieces:
-        for batch in _writers_of(piece).value_batches(piece):
-            file.write(_ENCODER.encode_lines([row(*values) for values in batch]))
-
-
-def _writers_of(piece: Table) -> Any:
-    """Return the module that writes a table of this form."""
-    if isinstance(piece, Rows):
-        return row_writers
-    from headcount.batch.io import arrow_writers  # noqa: PLC0415 - loaded only if there is an Arrow table
-
-    return arrow_writers
-
-
-def stream_daily(sessions: Sessions, file: IO[bytes]) -> None:
-    """Write the meetings as a response of Daily's `GET /meetings`, all on one page."""
-    objects = sessions.to_daily()
-    file.write(_ENCODER.encode({"total_count": len(objects), "data": objects}))
-    file.write(b"\n")
-
-
-_Stream = Callable[[Iterable[Table], Schema, IO[bytes]], None]
-
-STREAMS: Final[dict[str, _Stream]] = {"csv": stream_csv, "ndjson": stream_ndjson}
-"""Functions that write one table to a stream, by format."""

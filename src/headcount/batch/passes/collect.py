@@ -39,9 +39,10 @@ _CODED = ("room", "domain", "participant_id", "user_id", "user_name", "source_se
 
 
 class Collector:
-    """Collects the pieces of `EventTables`. Columns that no piece has stay empty."""
+    """Collects the pieces of `EventTables`. Columns that no piece has stay empty. `domain` is that of events without one."""
 
-    def __init__(self) -> None:
+    def __init__(self, domain: str) -> None:
+        self._domain = domain
         self._rows = 0
         self._numbers = {name: _Growing(kind) for name, (kind, _) in _PLAIN.items()}
         self._words = {name: Vocabulary() for name in _CODED}
@@ -103,9 +104,10 @@ class Collector:
 
     def columns(self) -> Columns:
         """Return the columns of all pieces. No piece can be added afterwards."""
+        domain = self._domains()
         words = {name: known.words() if len(known) else None for name, known in self._words.items()}
         room, rank, rooms, domains = numbered_rooms(
-            self._column("room"), self._words["room"].words(), self._column("domain"), words["domain"]
+            self._column("room"), self._words["room"].words(), domain, words["domain"]
         )
         names = Names(
             self._column("participant_id"), *self._texts(), self._column("user_id"), self._column("user_name"),
@@ -126,6 +128,13 @@ class Collector:
             sessions=words["source_session"],
             attributes=words["attributes"],
         )
+
+    def _domains(self) -> Int32s:
+        """Return the number of the domain of each row; an empty array if no piece has one."""
+        numbers = self._column("domain")
+        if len(numbers) and numbers.min() == NO_ROW:
+            numbers[numbers == NO_ROW] = self._words["domain"].numbers(pa.array([self._domain]))[0]
+        return numbers
 
     def _column(self, name: str) -> NDArray[Any]:
         """Return the numbers of one column; an empty array if no piece has it."""

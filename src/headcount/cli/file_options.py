@@ -1,0 +1,94 @@
+"""Options and output that several commands for files share: column mappings, Arrow's memory, and the progress bar.
+
+Responsible for their form. Must not know what the commands do.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from headcount.batch.io.event_columns import ColumnMap
+
+
+def with_mapping(command: Callable[..., None]) -> Callable[..., None]:
+    """Add options that map columns to a command, which gets `mapping`: `texts` and `time_unit`."""
+
+    @click.option(
+        "--map",
+        "maps",
+        multiple=True,
+        metavar="MAP",
+        help="Names of your columns and kinds, like room=room_name,kind=event,kind.join=joined, or a .toml file.",
+    )
+    @click.option(
+        "--attribute",
+        "attributes",
+        multiple=True,
+        metavar="KEY=COLUMN",
+        help="Column of an attribute, like customer=account_name. Repeat it for several.",
+    )
+    @click.option(
+        "--time-unit",
+        type=click.Choice(["s", "ms", "us", "ns"]),
+        help="Unit of numeric times.  [default: ms]",
+    )
+    @wraps(command)
+    def with_map(
+        *, maps: tuple[str, ...], attributes: tuple[str, ...], time_unit: str | None, **options: Any
+    ) -> None:
+        command(mapping=Mapping(maps, time_unit, attributes), **options)
+
+    return with_map
+
+
+class Mapping(NamedTuple):
+    """The options of a column mapping, as given."""
+
+    texts: tuple[str, ...]
+    time_unit: str | None
+    attributes: tuple[str, ...] = ()
+
+    def parsed(self) -> "ColumnMap":
+        """Return the mapping. Raise `BadInput`."""
+        from headcount.batch.io.column_map import parse_map  # noqa: PLC0415 - loads Arrow
+
+        return parse_map(self.texts, self.time_unit, self.attributes)
+
+
+def prepare_arrow() -> None:
+    """Set what Numba and Arrow read from the environment when they are loaded."""
+    # With colorama installed, Numba would write a color code to the terminal at exit.
+    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
+    if sys.platform == "linux":
+        # Arrow's default pool returns memory to the system and requests it again; with this one a run over ten
+        # million events spent less than half as long in the kernel. Huge pages avoid most of the remaining faults:
+        # NumPy requests them by default, this pool only with this setting.
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
+        os.environ.setdefault("JE_ARROW_MALLOC_CONF", "thp:always")
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Any]:
+    """Yield a function that updates a progress bar on standard error; None if that is not a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - not needed in a pipeline
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - likewise
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("reading", total=1.0)
+        yield lambda share, label: bar.update(task, completed=share, description=label)
