@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 
 SMALL = {
     "backup.py": "--megabytes 5 --rates 20",
+    "first_command.py": "--runs 1 --without-compiling",
     "large_room.py": "--people 2000 --seconds 1 --runs 1",
     "late_events.py": "--events 2000 --people 2000",
     "sources.py": "--seconds 0.01 --runs 1",

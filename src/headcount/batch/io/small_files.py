@@ -22,11 +22,11 @@ from headcount.batch.io.text_files import STANDARD_INPUT, opened, unpacked
 from headcount.kernel.events import Event, InvalidEvent
 from headcount.kernel.names import NUL
 
-SMALL_BYTES: Final = 1 << 22
+SMALL_BYTES: Final = 1 << 23
 """Maximum size of all files together, unpacked. The reader of NDJSON looks for columns in as many bytes."""
 
 SMALL_EVENTS: Final = 50_000
-"""Maximum number of events for which compiled code is not worth loading."""
+"""Maximum number of events for which compiled code is not worth loading: both take the same time, measured."""
 _BYTES_PER_EVENT: Final = 2_000
 """Memory for one event as an object, and its share of the result, measured."""
 
@@ -73,12 +73,13 @@ def read_small(source: Source, mapping: ColumnMap) -> list[FileEvents] | None:
 
 
 def _events_of(files: Sequence[InputFile], mapping: ColumnMap) -> Iterator[FileEvents]:
-    left = SMALL_BYTES
+    left, rows = SMALL_BYTES, SMALL_EVENTS
     for file in files:
         with opened(Path(file.where), file.where) as opened_file, unpacked(file.where):
             data = opened_file.plain.read(left + 1)
         left -= len(data)
-        if left < 0:
+        rows -= data.count(b"\n")
+        if left < 0 or rows < 0:
             raise Unsure
         own = replace(mapping, constants=file.constants) if file.constants else mapping
         columns = (_csv_columns if file.format == CSV else _ndjson_columns)(data, file.where, own)
