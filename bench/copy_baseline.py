@@ -23,10 +23,10 @@ PARTICIPANTS = {
 
 
 def main(events: str, out: str, like: str) -> None:
-    table = pl.read_parquet(events)
+    source_rows = pl.read_parquet(events)
     for table, columns in (("meetings", MEETINGS), ("participants", PARTICIPANTS)):
         rows = pl.scan_parquet(Path(like) / f"{table}.parquet").select(pl.len()).collect().item()
-        copied = table.head(rows).select(pl.col(source).alias(name) for name, source in columns.items())
+        copied = source_rows.head(rows).select(pl.col(column).alias(name) for name, column in columns.items())
         copied.write_parquet(Path(out) / f"{table}.parquet")
 
 

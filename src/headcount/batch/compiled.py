@@ -71,7 +71,6 @@ def sessionize_tables(
         pieces, are_few = _if_at_most(pieces, small_files.SMALL_EVENTS)
         if are_few:
             return _interpreted(pieces, tables, rules, as_of, domain)
-    _load_compiled(rules)
     if limit is not None:
         pieces, fits = _if_at_most(pieces, limit)
         if not fits:
@@ -92,22 +91,6 @@ def _interpreted(
     events = [event for piece, _ in pieces for event in events_of(piece)]
     rejects = tables.rejects if tables.rejected else None
     return derive_sessions(by_room(events, domain), rules, as_of, rejects)
-
-
-def _load_compiled(rules: Rules) -> None:
-    """Load the compiled passes, which takes two tenths of a second, while the first events are read."""
-    collector = Collector("default")
-    collector.add(pa.table(_ONE_EVENT), 1.0)
-    columns = collector.columns()
-    InMemory(run_passes(columns, rules, NEVER >> 1), columns).entries(0, 1)
-
-
-_ONE_EVENT = {
-    "room": pa.array(["blue"]).dictionary_encode(),
-    "kind": np.zeros(1, np.int8),
-    "at": np.zeros(1, np.int64),
-    "participant_id": ["Ada"],
-}
 
 
 def _piece_rows(limit: int | None) -> int:

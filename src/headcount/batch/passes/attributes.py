@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.batch.passes.jit import compiled
+from headcount.batch.passes.jit import entry
 from headcount.batch.passes.layout import (
     ABOVE_LEFT_BY,
     ENTRY_COUNT,
@@ -35,16 +35,16 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 
 
-@compiled
-def merged(first: Any, second: Any, kind: Any, merges: Merges) -> Any:
+@entry
+def merged(first: int, second: int, kind: int, merges: Merges) -> Any:
     """Return the code or the number of the attributes that result from two; NO_ROW only if neither is known.
 
     LATER: `second` became known after `first`. INSTANT: both became known at one instant.
     """
     if second == NO_ROW or first == second:
-        return np.int32(first)
+        return first
     if first == NO_ROW:
-        return np.int32(second)
+        return second
     if kind == INSTANT and second < first:
         first, second = second, first
     slots, lengths = merges.slots, merges.lengths
@@ -55,16 +55,16 @@ def merged(first: Any, second: Any, kind: Any, merges: Merges) -> Any:
     while slots[slot]:
         n = slots[slot] - 1
         if merges.first[n] == first and merges.second[n] == second and merges.kind[n] == kind:
-            return np.int32(lengths[FIRST_NUMBER] + n)
+            return lengths[FIRST_NUMBER] + n
         slot = (slot + np.uint64(1)) & mask
     n = lengths[_SIZE]
     if n == merges.first.shape[0]:
         lengths[IS_FULL] = 1
-        return np.int32(first)
+        return first
     merges.first[n], merges.second[n], merges.kind[n] = first, second, kind
     lengths[_SIZE] = n + 1
     slots[slot] = n + 1
-    return np.int32(lengths[FIRST_NUMBER] + n)
+    return lengths[FIRST_NUMBER] + n
 
 
 def new_merges(codes: int, capacity: int = _FIRST_CAPACITY) -> Merges:
@@ -89,8 +89,8 @@ def enlarged(merges: Merges) -> Merges:
     return larger
 
 
-@compiled
-def copy_merges(merges: Merges, size: Any, to: Merges) -> None:
+@entry
+def copy_merges(merges: Merges, size: int, to: Merges) -> None:
     """Add all expressions to an empty table, with the same numbers."""
     for n in range(size):
         merged(merges.first[n], merges.second[n], merges.kind[n], to)
@@ -129,8 +129,8 @@ def _results(table: Merges, words: pa.Array) -> list[str]:
     return results
 
 
-@compiled
-def replace_expressions(first: int, last: int, rooms: RoomEvents, codes: Any, numbers: Int32s) -> None:
+@entry
+def replace_expressions(first: int, last: int, rooms: RoomEvents, codes: int, numbers: Int32s) -> None:
     """Replace the numbers of expressions in the entries of rooms first..last-1 by the codes of their results."""
     entries = rooms.entries
     for room in range(first, last):

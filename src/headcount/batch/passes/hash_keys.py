@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.batch.passes.jit import compiled, inlined
+from headcount.batch.passes.jit import compiled
 
 SIZE_SHIFT = np.uint64(56)
 HASHED = np.uint64(255)
@@ -43,8 +43,8 @@ def words_for(size: int) -> NDArray[np.uint64]:
     return words
 
 
-@inlined
-def _word_at(position: Any, words: Any) -> Any:
+@compiled
+def _word_at(position: int, words: NDArray[np.uint64]) -> Any:
     """Return the eight bytes from `position` on, the first one lowest."""
     k = position >> 3
     shift = np.uint64((position & 7) * 8)
@@ -52,16 +52,15 @@ def _word_at(position: Any, words: Any) -> Any:
     return word | (words[k + 1] << (np.uint64(64) - shift)) if shift else word
 
 
-@inlined
-def _lowest(word: Any, size: Any) -> Any:
+@compiled
+def _lowest(word: np.uint64, size: int) -> Any:
     """Return the lowest `size` bytes of a word, 0 to 8."""
     return word & (_ALL >> np.uint64(8 * (8 - size))) if size > 0 else np.uint64(0)
 
 
 @compiled
-def key_of(start: Any, end: Any, words: NDArray[np.uint64]) -> Any:
+def key_of(start: int, end: int, words: NDArray[np.uint64]) -> Any:
     """Return the key of the id whose bytes are start..end-1."""
-    start, end = np.int64(start), np.int64(end)
     size = end - start
     if size <= _WHOLE:
         low = _lowest(_word_at(start, words), min(size, 8))
@@ -77,7 +76,7 @@ def key_of(start: Any, end: Any, words: NDArray[np.uint64]) -> Any:
 
 
 @compiled
-def is_same(row: Any, other: Any, offsets: NDArray[np.int64], text: NDArray[np.uint8]) -> Any:
+def is_same(row: int, other: int, offsets: NDArray[np.int64], text: NDArray[np.uint8]) -> Any:
     """Return whether two rows have the same id, byte by byte."""
     start, end = offsets[row], offsets[row + 1]
     other_start = offsets[other]

@@ -1,11 +1,11 @@
 """Memory layout of events, stays and meetings in the compiled passes.
 
 Responsible for names, types and sizes only. Must not know what the passes do. Events lie room by room, and within a
-room in order of time; stays and meetings follow the same order of rooms. Rows are positions in the input, from which
+room in order of time; stays and meetings follow the same order of rooms. Int64Rows are positions in the input, from which
 names are looked up at the very end.
 """
 
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ Int32s: TypeAlias = NDArray[np.int32]
 Int64s: TypeAlias = NDArray[np.int64]
 Bytes: TypeAlias = NDArray[np.uint8]
 Words: TypeAlias = NDArray[np.uint64]
+WordRows: TypeAlias = Annotated[NDArray[np.uint64], 2]
+Int64Rows: TypeAlias = Annotated[NDArray[np.int64], 2]
 
 NO_ROW = -1
 
@@ -170,8 +172,8 @@ class InstantSigns(NamedTuple):
     events: Int32s
     reason: Int32s
     implied: Int32s
-    names: NDArray[np.int32]
-    """Rows (user id, user name) and codes (session, attributes), from joins and from leaves: 8 columns."""
+    names: Annotated[NDArray[np.int32], 2]
+    """Int64Rows (user id, user name) and codes (session, attributes), from joins and from leaves: 8 columns."""
 
 
 class Merges(NamedTuple):
@@ -201,6 +203,8 @@ class PairingState(NamedTuple):
     merges: Merges
     cursor: Int64s
     counters: Int64s
+    counters_before: Int64s
+    """A copy of the counters, from which a room is walked again."""
 
 
 class Cutoff(NamedTuple):
@@ -219,9 +223,9 @@ class RoomEvents(NamedTuple):
     """
 
     starts: Int64s
-    events: Words
-    entries: Int64s
-    counts: Int64s
+    events: WordRows
+    entries: Int64Rows
+    counts: Int64Rows
 
 
 def new_signs(size: int) -> InstantSigns:

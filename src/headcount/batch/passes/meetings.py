@@ -25,6 +25,7 @@ from headcount.batch.passes.layout import (
     Closings,
     Cutoff,
     Int32s,
+    Int64Rows,
     Int64s,
     Meetings,
     Stays,
@@ -36,7 +37,7 @@ from headcount.kernel.rules import EMPTY, NEVER, Rules, State
 
 
 @compiled
-def counts(join: Ms, leave: Ms, left_by: Any, rules: Rules, as_of: Ms) -> Any:
+def counts(join: Ms, leave: Ms, left_by: int, rules: Rules, as_of: Ms) -> Any:
     """Return whether a stay counts as of `as_of`: neither too short (R4) nor pending (R14) nor dropped (R3a)."""
     if left_by == DROPPED:
         return False
@@ -149,7 +150,7 @@ def count_entries(stays: Stays, size: int, cutoff: Cutoff, meetings: Meetings, a
 
 @compiled
 def write_entries(
-    stays: Stays, size: int, cutoff: Cutoff, meetings: Meetings, at: int, until: int, entries: Int64s
+    stays: Stays, size: int, cutoff: Cutoff, meetings: Meetings, at: int, until: int, entries: Int64Rows
 ) -> None:
     """Write the entries of meetings at..until-1 from `meetings.until` on, by join (R11)."""
     joins, leaves, left_by = stays.join, stays.leave, stays.left_by
@@ -183,7 +184,9 @@ def write_entries(
 
 
 @compiled
-def order_ties(entries: Int64s, first: int, last: int, codes: Int32s, offsets: Int64s, text: Bytes) -> None:
+def order_ties(
+    entries: Int64Rows, first: int, last: int, codes: Int32s, offsets: Int64s, text: Bytes
+) -> None:
     """Sort the entries of one meeting that have the same join by `participant_id` (R11)."""
     i = first
     while i < last:
@@ -196,7 +199,9 @@ def order_ties(entries: Int64s, first: int, last: int, codes: Int32s, offsets: I
 
 
 @compiled
-def sort_by_name(entries: Int64s, first: int, last: int, codes: Int32s, offsets: Int64s, text: Bytes) -> None:
+def sort_by_name(
+    entries: Int64Rows, first: int, last: int, codes: Int32s, offsets: Int64s, text: Bytes
+) -> None:
     """Sort entries by participant with a heap sort: many may join in one second, and it needs no memory."""
     size = last - first
     for root in range(size // 2 - 1, -1, -1):
@@ -208,7 +213,7 @@ def sort_by_name(entries: Int64s, first: int, last: int, codes: Int32s, offsets:
 
 @compiled
 def sift(
-    entries: Int64s, first: int, root: int, size: int, codes: Int32s, offsets: Int64s, text: Bytes
+    entries: Int64Rows, first: int, root: int, size: int, codes: Int32s, offsets: Int64s, text: Bytes
 ) -> None:
     """Move the entry at `root` down the heap to its place."""
     while True:
@@ -224,7 +229,7 @@ def sift(
 
 
 @compiled
-def is_before(entries: Int64s, i: int, j: int, codes: Int32s, offsets: Int64s, text: Bytes) -> Any:
+def is_before(entries: Int64Rows, i: int, j: int, codes: Int32s, offsets: Int64s, text: Bytes) -> Any:
     """Return whether the participant of entry i precedes that of entry j."""
     a, b = entries[i, ROW_AND_LEFT_BY] & BELOW, entries[j, ROW_AND_LEFT_BY] & BELOW
     if codes.shape[0]:
@@ -240,7 +245,7 @@ def is_before(entries: Int64s, i: int, j: int, codes: Int32s, offsets: Int64s, t
 
 
 @compiled
-def swap(entries: Int64s, i: int, j: int) -> None:
+def swap(entries: Int64Rows, i: int, j: int) -> None:
     """Exchange two entries."""
     for w in range(WORDS):
         entries[i, w], entries[j, w] = entries[j, w], entries[i, w]

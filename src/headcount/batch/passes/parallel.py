@@ -28,17 +28,18 @@ from headcount.batch.passes.layout import (
     Closings,
     EventColumns,
     Int32s,
+    Int64Rows,
     Int64s,
     Meetings,
     PairingState,
     RoomEvents,
-    Words,
+    WordRows,
     new_meetings,
     new_participants,
     new_signs,
     new_stays,
 )
-from headcount.batch.passes.uuid5 import ID_LENGTH, prefixes_of, write_ids
+from headcount.batch.passes.uuid5 import ID_LENGTH, new_scratch, prefixes_of, write_ids
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 
@@ -61,7 +62,7 @@ class Result:
     participant_ms: Int64s
     bounds: Int64s
     """In the order of the meetings, the entries of meeting m are bounds[m] to bounds[m + 1]."""
-    entries: Int64s
+    entries: Int64Rows
     begins: Int64s
     """The entries of meeting m lie in `entries` from begins[m] on."""
     attributes: pa.Array | None
@@ -83,8 +84,8 @@ class _Rooms:
     """Meetings and entries room by room. `counts` has the number of meetings and entries of each room."""
 
     meetings: Meetings
-    entries: Int64s
-    counts: Int64s
+    entries: Int64Rows
+    counts: Int64Rows
     attributes: pa.Array | None
     counters: Int64s
     after_as_of: int
@@ -119,6 +120,7 @@ class _Scratch:
 
     state: PairingState
     meetings: Meetings
+    spare: WordRows
 
 
 def _room_by_room(columns: Columns, rules: Rules, as_of: Ms) -> _Rooms:
@@ -140,7 +142,16 @@ def _room_by_room(columns: Columns, rules: Rules, as_of: Ms) -> _Rooms:
         found = 0
         while True:
             room, found = partition.sessionize_rooms(
-                room, last, rooms, scratch.state, rules, as_of, scratch.meetings, found, careful
+                room,
+                last,
+                rooms,
+                scratch.state,
+                scratch.spare,
+                rules,
+                as_of,
+                scratch.meetings,
+                found,
+                careful,
             )
             if room == last:
                 break
@@ -188,11 +199,15 @@ def ids_of(room: Int32s, start: Int64s, domains: list[str], rooms: list[str]) ->
     """Return the ids of the meetings of these rooms with these starts, as rows of 36 characters."""
     prefixes, offsets = prefixes_of(domains, rooms)
     out = np.empty((len(room), ID_LENGTH), np.uint8)
-    in_threads(lambda _, span: write_ids(*span, room, start, prefixes, offsets, out), spans_of(len(out)))
+    in_threads(
+        lambda scratch, span: write_ids(*span, room, start, prefixes, offsets, scratch, out),
+        spans_of(len(out)),
+        lambda: new_scratch(offsets),
+    )
     return out
 
 
-def _by_room(columns: Columns, as_of: Ms) -> tuple[Int64s, Words, int]:
+def _by_room(columns: Columns, as_of: Ms) -> tuple[Int64s, WordRows, int]:
     """Return where the events of each room start, the events, and the number of those after `as_of`."""
     spans = spans_of(len(columns))
     sizes = np.zeros((len(spans), len(columns.rooms)), np.int64)
@@ -238,8 +253,9 @@ def _scratch(largest_room: int, largest_share: int, columns: Columns) -> _Scratc
         attributes.new_merges(0 if columns.attributes is None else len(columns.attributes)),
         np.zeros(CURSORS, np.int64),
         np.zeros(COUNTERS, np.int64),
+        np.zeros(COUNTERS, np.int64),
     )
-    return _Scratch(state, new_meetings(largest_share))
+    return _Scratch(state, new_meetings(largest_share), np.empty((largest_room, WORDS), np.uint64))
 
 
 def in_threads(

@@ -12,10 +12,12 @@ import numpy as np
 
 from headcount.batch.passes.attributes import IS_FULL
 from headcount.batch.passes.hash_keys import key_of
-from headcount.batch.passes.jit import compiled
+from headcount.batch.passes.jit import compiled, entry
 from headcount.batch.passes.layout import (
     ATTRIBUTES_KNOWN,
     CLOSINGS,
+    COUNTERS,
+    CURSORS,
     DROPPED,
     ENTRY_COUNT,
     IMPLIED,
@@ -37,13 +39,15 @@ from headcount.batch.passes.layout import (
     WORDS,
     Cutoff,
     EventColumns,
+    Int8s,
+    Int64Rows,
     Int64s,
     Meetings,
     Names,
     PairingState,
     RoomEvents,
     Stays,
-    Words,
+    WordRows,
 )
 from headcount.batch.passes.meetings import (
     count_entries,
@@ -58,7 +62,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 
 
-@compiled
+@entry
 def count_rooms(first: int, last: int, columns: EventColumns, as_of: Ms, sizes: Int64s) -> None:
     """Count the events of each room in rows first..last-1. A leave with `joined_at` is two (R1)."""
     at, joined_at, room, rank = columns.at, columns.joined_at, columns.room, columns.rank
@@ -67,8 +71,10 @@ def count_rooms(first: int, last: int, columns: EventColumns, as_of: Ms, sizes: 
             sizes[rank[room[row]]] += 2 if joined_at.shape[0] and joined_at[row] != NEVER else 1
 
 
-@compiled
-def scatter(first: int, last: int, columns: EventColumns, as_of: Ms, position: Int64s, events: Words) -> None:
+@entry
+def scatter(
+    first: int, last: int, columns: EventColumns, as_of: Ms, position: Int64s, events: WordRows
+) -> None:
     """Write the events of rows first..last-1 among those of their rooms, from `position[room]` on."""
     at, kind, inferred, joined_at = columns.at, columns.kind, columns.inferred, columns.joined_at
     room, rank, names = columns.room, columns.rank, columns.names
@@ -118,34 +124,70 @@ def scatter(first: int, last: int, columns: EventColumns, as_of: Ms, position: I
 
 
 @compiled
-def sort_by_time(events: Words) -> None:
-    """Sort the events of one room by time, if they are not."""
+def sort_by_time(events: WordRows, spare: WordRows) -> None:
+    """Sort the events of one room by time, by merging runs that are twice as long each time, with `spare` for a copy of one."""
     size = events.shape[0]
-    shift = np.uint64(TIME_SHIFT)
-    i = 1
-    while i < size and events[i - 1, WORD] >> shift <= events[i, WORD] >> shift:
-        i += 1
-    if i >= size:
-        return
-    order = np.argsort(events[:, WORD].copy(), kind="mergesort")
-    unsorted = events.copy()
-    for k in range(size):
-        for w in range(WORDS):
-            events[k, w] = unsorted[order[k], w]
+    width = 1
+    while width < size:
+        first = 0
+        while first + width < size:
+            middle, last = first + width, min(first + 2 * width, size)
+            if events[middle - 1, WORD] > events[middle, WORD]:
+                merge_runs(events, first, middle, last, spare)
+            first = last
+        width *= 2
 
 
 @compiled
+def merge_runs(events: WordRows, first: int, middle: int, last: int, spare: WordRows) -> None:
+    """Merge the sorted events first..middle-1 and middle..last-1."""
+    for i in range(first, middle):
+        copy_event(events, i, spare, i - first)
+    left, right, to = 0, middle, first
+    while left < middle - first and right < last:
+        if events[right, WORD] < spare[left, WORD]:
+            copy_event(events, right, events, to)
+            right += 1
+        else:
+            copy_event(spare, left, events, to)
+            left += 1
+        to += 1
+    while left < middle - first:
+        copy_event(spare, left, events, to)
+        left += 1
+        to += 1
+
+
+@compiled
+def copy_event(source: WordRows, row: int, to: WordRows, place: int) -> None:
+    """Copy an event to another place."""
+    for w in range(WORDS):
+        to[place, w] = source[row, w]
+
+
+@compiled
+def is_in_order(events: WordRows) -> bool:
+    """Return whether events are in order of time, the instant being all that matters."""
+    shift = np.uint64(TIME_SHIFT)
+    for i in range(1, events.shape[0]):
+        if events[i - 1, WORD] >> shift > events[i, WORD] >> shift:
+            return False
+    return True
+
+
+@entry
 def sessionize_rooms(
     first: int,
     last: int,
     rooms: RoomEvents,
     state: PairingState,
+    spare: WordRows,
     rules: Rules,
     as_of: Ms,
     meetings: Meetings,
-    next_meeting: Any,
-    careful: Any,
-) -> Any:
+    next_meeting: int,
+    careful: bool,
+) -> tuple[int, int]:
     """Write the meetings and entries of rooms first..last-1, and their numbers to `rooms.counts`.
 
     Meetings are written from `next_meeting` on. Returns the room behind the last one that is complete, and the position
@@ -153,21 +195,22 @@ def sessionize_rooms(
     `careful`: see `pair`. Stays are overwritten room by room, so that memory which is not needed is never touched.
     """
     stays, cursor = state.stays, state.cursor
-    counters = state.counters.copy()
     for room in range(first, last):
         start, end = rooms.starts[room], rooms.starts[room + 1]
         events = rooms.events[start:end]
-        sort_by_time(events)
+        if not is_in_order(events):
+            sort_by_time(events, spare)
         size = 2
         while size < 2 * (end - start):
             size *= 2
-        state.participants.used[:size] = 0
-        cursor[:] = 0
+        clear(state.participants.used, size)
+        for k in range(CURSORS):
+            cursor[k] = 0
         if state.names.attributes.shape[0]:
-            counters[:] = state.counters
+            copy_counters(state.counters, state.counters_before)
         pair(events, np.uint64(size - 1), state, careful)
         if state.merges.lengths[IS_FULL]:
-            state.counters[:] = counters
+            copy_counters(state.counters_before, state.counters)
             return room, next_meeting
         n_stays = cursor[STAYS]
         cutoff = Cutoff(rules, undecided_from(stays, n_stays, rules, as_of), as_of)
@@ -184,6 +227,20 @@ def sessionize_rooms(
 
 
 @compiled
+def clear(used: Int8s, size: int) -> None:
+    """Empty the first places of a hash table."""
+    for place in range(size):
+        used[place] = 0
+
+
+@compiled
+def copy_counters(counters: Int64s, to: Int64s) -> None:
+    """Copy all counters."""
+    for k in range(COUNTERS):
+        to[k] = counters[k]
+
+
+@compiled
 def place_entries(meetings: Meetings, first: int, last: int, start: int) -> Any:
     """Place the entries of a room's meetings one behind the other from `start` on; return their number."""
     place = start
@@ -194,7 +251,7 @@ def place_entries(meetings: Meetings, first: int, last: int, start: int) -> Any:
 
 
 @compiled
-def order_all_ties(meetings: Meetings, first: int, last: int, entries: Int64s, names: Names) -> None:
+def order_all_ties(meetings: Meetings, first: int, last: int, entries: Int64Rows, names: Names) -> None:
     """Sort the entries with the same join in each of meetings first..last-1."""
     for m in range(first, last):
         until = meetings.until[m]

@@ -126,7 +126,7 @@ class Divisions:
         self, number: int, columns: Columns, arrays: dict[str, NDArray[Any]], rows: NDArray[Any]
     ) -> None:
         names = columns.names
-        codes = names.participant[rows] if len(names.participant) else rows
+        codes = names.participant[rows].astype(np.int64) if len(names.participant) else rows
         offsets, text = texts_at(codes, names.offsets, names.words)
         file = self.files[number]
         block = {name: file.append(array[rows]) for name, array in arrays.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from headcount.batch.passes.attributes import INSTANT, merged
 from headcount.batch.passes.hash_keys import HASHED, SIZE_SHIFT, is_same
-from headcount.batch.passes.jit import TRANSITIONS, compiled, inlined
+from headcount.batch.passes.jit import TRANSITIONS, compiled
 from headcount.batch.passes.layout import (
     ACTIVE,
     ATTRIBUTES,
@@ -47,7 +47,7 @@ from headcount.batch.passes.layout import (
     Names,
     PairingState,
     Participants,
-    Words,
+    WordRows,
 )
 from headcount.batch.passes.transitions import apply_signs, first_by_name, first_by_rank
 from headcount.kernel.events import Ms
@@ -75,7 +75,9 @@ _HALF = np.uint64(32)
 
 
 @compiled
-def find(participants: Participants, mask: Any, low: Any, high: Any, row: Any, names: Names) -> Any:
+def find(
+    participants: Participants, mask: np.uint64, low: np.uint64, high: np.uint64, row: int, names: Names
+) -> Any:
     """Return the place of a participant in the table, and add one that is not in it."""
     place = (((low ^ (high * _MIX_HIGH)) * _MIX_LOW) >> _HALF) & mask
     while participants.used[place]:
@@ -94,7 +96,7 @@ def find(participants: Participants, mask: Any, low: Any, high: Any, row: Any, n
 
 
 @compiled
-def pair(events: Words, mask: Any, room: PairingState, careful: Any) -> None:
+def pair(events: WordRows, mask: np.uint64, room: PairingState, careful: bool) -> None:
     """Pair the events of one room to its stays and closings, with their numbers in `room.cursor`.
 
     `mask` is the size of the hash table less 1. `careful`: ends or sessions matter.
@@ -186,7 +188,9 @@ def pair(events: Words, mask: Any, room: PairingState, careful: Any) -> None:
 
 
 @compiled
-def add_participant(participants: Participants, place: Any, low: Any, high: Any, row: Any) -> None:
+def add_participant(
+    participants: Participants, place: int, low: np.uint64, high: np.uint64, row: int
+) -> None:
     """Add a participant to the table at a free place. The phase of a new one is OUT."""
     participants.used[place] = 1
     participants.low[place] = low
@@ -200,7 +204,7 @@ def add_participant(participants: Participants, place: Any, low: Any, high: Any,
     participants.signs_at[place] = NO_ROW
 
 
-@inlined
+@compiled
 def activate(place: int, participants: Participants, active: Int32s, cursor: Int64s) -> None:
     """Add a participant to the list of those that an end of the room may affect."""
     if participants.active_at[place] == NO_ROW:
@@ -209,7 +213,7 @@ def activate(place: int, participants: Participants, active: Int32s, cursor: Int
         cursor[ACTIVE] += 1
 
 
-@inlined
+@compiled
 def deactivate(place: int, participants: Participants, active: Int32s, cursor: Int64s) -> None:
     """Remove a participant from that list; the last one takes the position."""
     at = participants.active_at[place]
@@ -223,7 +227,7 @@ def deactivate(place: int, participants: Participants, active: Int32s, cursor: I
 
 @compiled
 def apply_instant(
-    t: Ms, events: Words, first: int, last: int, mask: Any, room: PairingState, careful: Any
+    t: Ms, events: WordRows, first: int, last: int, mask: np.uint64, room: PairingState, careful: bool
 ) -> None:
     """Apply events first..last-1, which are all of one instant, participant by participant."""
     participants, cursor = room.participants, room.cursor
@@ -250,8 +254,8 @@ def apply_instant(
                 activate(place, participants, room.active, cursor)
 
 
-@inlined
-def signs_row(place: Any, room: PairingState) -> Any:
+@compiled
+def signs_row(place: int, room: PairingState) -> Any:
     """Return the row of the signs of a participant, and add one that is missing."""
     signs = room.signs
     k = room.participants.signs_at[place]
@@ -270,7 +274,7 @@ def signs_row(place: Any, room: PairingState) -> Any:
 
 
 @compiled
-def add_signs(flags: int, row: Any, place: Any, room: PairingState) -> None:
+def add_signs(flags: int, row: int, place: int, room: PairingState) -> None:
     """Add the sign and the names of one join or leave to those of its participant."""
     signs, names, counters = room.signs, room.names, room.counters
     k = signs_row(place, room)
@@ -307,7 +311,7 @@ def add_signs(flags: int, row: Any, place: Any, room: PairingState) -> None:
 
 
 @compiled
-def add_end_signs(events: Words, first: int, last: int, room: PairingState, ends: int) -> None:
+def add_end_signs(events: WordRows, first: int, last: int, room: PairingState, ends: int) -> None:
     """Add the sign of each end to all participants of the same session who are in or unconfirmed (R1)."""
     participants, signs, names = room.participants, room.signs, room.names
     closes_stays = False

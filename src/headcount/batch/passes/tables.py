@@ -18,7 +18,7 @@ from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS, TIME, WORD
 from headcount.batch.passes.arrow_arrays import flags, numbers, words
 from headcount.batch.passes.columns import Columns
 from headcount.batch.passes.hash_keys import words_for
-from headcount.batch.passes.jit import compiled
+from headcount.batch.passes.jit import entry
 from headcount.batch.passes.layout import (
     ABOVE,
     ABOVE_LEFT_BY,
@@ -34,6 +34,7 @@ from headcount.batch.passes.layout import (
     Bytes,
     Int8s,
     Int32s,
+    Int64Rows,
     Int64s,
     Names,
     Words,
@@ -102,7 +103,7 @@ class InMemory:
             np.empty(size, np.int32),
             np.empty(size, np.int32),
             np.empty(0 if result.attributes is None else size, np.int32),
-            np.empty(size, np.int32),
+            np.empty(size, np.int64),
         )
         encoded = _Encoded(result.bounds, result.begins, result.entries)
 
@@ -118,7 +119,7 @@ class _Encoded(NamedTuple):
 
     bounds: Int64s
     begins: Int64s
-    entries: Int64s
+    entries: Int64Rows
 
 
 class _Decoded(NamedTuple):
@@ -130,10 +131,10 @@ class _Decoded(NamedTuple):
     user_id: Int32s
     user_name: Int32s
     attributes: Int32s
-    participant: Int32s
+    participant: Int64s
 
 
-@compiled
+@entry
 def decode_entries(
     first: int, last: int, before: int, encoded: _Encoded, names: Names, decoded: _Decoded
 ) -> None:
@@ -165,7 +166,7 @@ def decode_entries(
             entry += 1
 
 
-def texts_at(codes: NDArray[Any], offsets: Int64s, words: Words) -> tuple[Int64s, Bytes]:
+def texts_at(codes: Int64s, offsets: Int64s, words: Words) -> tuple[Int64s, Bytes]:
     """Return the texts with these codes, one behind the other: where each begins, and the bytes."""
     ends = np.empty(len(codes) + 1, np.int64)
     size = add_lengths(codes, offsets, ends)
@@ -174,8 +175,8 @@ def texts_at(codes: NDArray[Any], offsets: Int64s, words: Words) -> tuple[Int64s
     return ends, out.view(np.uint8)[:size]
 
 
-@compiled
-def add_lengths(codes: NDArray[Any], offsets: Int64s, ends: Int64s) -> Any:
+@entry
+def add_lengths(codes: Int64s, offsets: Int64s, ends: Int64s) -> Any:
     """Write where each text ends behind the one before; return the end of the last."""
     end = np.int64(0)
     ends[0] = 0
@@ -186,8 +187,8 @@ def add_lengths(codes: NDArray[Any], offsets: Int64s, ends: Int64s) -> Any:
     return end
 
 
-@compiled
-def copy_texts(codes: NDArray[Any], offsets: Int64s, words: Words, out: Words) -> None:
+@entry
+def copy_texts(codes: Int64s, offsets: Int64s, words: Words, out: Words) -> None:
     """Copy texts by words of eight bytes: ids are short, and byte by byte took half as long again."""
     filling, filled, to = np.uint64(0), np.uint64(0), 0
     for k in range(codes.shape[0]):

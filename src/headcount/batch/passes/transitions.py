@@ -7,10 +7,8 @@ equal to it. Must not know how events are read, or meetings.
 
 from typing import Any
 
-import numpy as np
-
 from headcount.batch.passes.attributes import INSTANT, LATER, merged
-from headcount.batch.passes.jit import TRANSITIONS, compiled, inlined
+from headcount.batch.passes.jit import TRANSITIONS, compiled
 from headcount.batch.passes.layout import (
     ATTRIBUTES,
     CANCELLED,
@@ -57,8 +55,8 @@ from headcount.kernel.stay_table import (
 )
 
 
-@inlined
-def open_stay(t: Ms, place: int, row: Any, room: PairingState) -> Any:
+@compiled
+def open_stay(t: Ms, place: int, row: int, room: PairingState) -> Any:
     """Open a stay of the participant at `place`, and return its number."""
     stays, cursor = room.stays, room.cursor
     stay = cursor[STAYS]
@@ -73,7 +71,7 @@ def open_stay(t: Ms, place: int, row: Any, room: PairingState) -> Any:
     return stay
 
 
-@inlined
+@compiled
 def close_stay(t: Ms, left_by: int, place: int, room: PairingState) -> None:
     """Close the open stay of the participant at `place`."""
     stays, closings, cursor = room.stays, room.closings, room.cursor
@@ -98,7 +96,7 @@ def first_by_name(row: int, other: int, codes: Int32s, rank: Int32s, counters: I
 
 
 @compiled
-def first_by_rank(code: Any, other: Any, rank: Int32s, counters: Int64s) -> Any:
+def first_by_rank(code: int, other: int, rank: Int32s, counters: Int64s) -> Any:
     """Return the code of the first name by alphabet; -1 only if both are."""
     if code == NO_ROW or code == other:
         return other
@@ -113,7 +111,7 @@ def first_by_rank(code: Any, other: Any, rank: Int32s, counters: Int64s) -> Any:
 
 
 @compiled
-def add_names(stay: int, k: int, joins: Any, leaves: Any, room: PairingState) -> None:
+def add_names(stay: int, k: int, joins: bool, leaves: bool, room: PairingState) -> None:
     """Add missing names and session to a stay from its joins or leaves of one instant (R1)."""
     stays, signs, names, counters = room.stays, room.signs, room.names, room.counters
     if stays.user_id_row[stay] == NO_ROW:
@@ -131,15 +129,15 @@ def add_names(stay: int, k: int, joins: Any, leaves: Any, room: PairingState) ->
     stays.attributes[stay] = with_attributes(stays.attributes[stay], k, joins, leaves, room)
 
 
-@inlined
-def with_attributes(known: Any, k: int, joins: Any, leaves: Any, room: PairingState) -> Any:
+@compiled
+def with_attributes(known: int, k: int, joins: bool, leaves: bool, room: PairingState) -> Any:
     """Return known attributes with those of this instant, from joins, leaves or both (R1).
 
     Nothing is passed to another function unless there are any: see `pair` in `stays.py`.
     """
     names = room.signs.names
-    a = names[k, ATTRIBUTES] if joins else np.int32(NO_ROW)
-    b = names[k, FROM_LEAVES + ATTRIBUTES] if leaves else np.int32(NO_ROW)
+    a = names[k, ATTRIBUTES] if joins else NO_ROW
+    b = names[k, FROM_LEAVES + ATTRIBUTES] if leaves else NO_ROW
     if a != NO_ROW or b != NO_ROW:
         known = merged(known, merged(a, b, INSTANT, room.merges), LATER, room.merges)
     return known
@@ -149,16 +147,16 @@ def with_attributes(known: Any, k: int, joins: Any, leaves: Any, room: PairingSt
 def name_row(
     k: int,
     column: int,
-    joins: Any,
-    leaves: Any,
+    joins: bool,
+    leaves: bool,
     signs: InstantSigns,
     codes: Int32s,
     rank: Int32s,
     counters: Int64s,
 ) -> Any:
     """Return the row that names a participant at this instant, from joins, leaves or both."""
-    a = signs.names[k, column] if joins else np.int32(NO_ROW)
-    b = signs.names[k, FROM_LEAVES + column] if leaves else np.int32(NO_ROW)
+    a = signs.names[k, column] if joins else NO_ROW
+    b = signs.names[k, FROM_LEAVES + column] if leaves else NO_ROW
     return first_by_name(a, b, codes, rank, counters)
 
 
@@ -177,7 +175,7 @@ def apply_signs(t: Ms, k: int, place: int, room: PairingState) -> None:
     if transition & OVERRIDES:
         override(t, place, room)
         room.counters[OVERRIDDEN] += 1
-    reopens = transition & CLOSES and transition & OPENS
+    reopens = transition & CLOSES != 0 and transition & OPENS != 0
     after = transition & NEXT_PHASE
     if transition & CLOSES:
         stay = participants.stay[place]
@@ -241,8 +239,8 @@ def override(t: Ms, place: int, room: PairingState) -> None:
     close_stay(t, REPORTED, place, room)
 
 
-@inlined
-def left_by_of(transition: int, signs: int, reason: Any) -> Any:
+@compiled
+def left_by_of(transition: int, signs: int, reason: int) -> Any:
     """Return the way in which a transition ends a stay."""
     if transition & BY_ROOM_END:
         return ROOM_ENDED

@@ -5,12 +5,12 @@ meetings beyond room and start. The standard library manages a hundred thousand 
 have more than that; so SHA-1 is implemented here, and a test compares the two.
 """
 
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.batch.passes.jit import compiled, inlined
+from headcount.batch.passes.jit import compiled, entry
 from headcount.kernel.meetings import MEETING_IDS
 
 NAMESPACE = np.frombuffer(MEETING_IDS.bytes, np.uint8)
@@ -22,13 +22,33 @@ _ZERO = np.uint8(48)
 _DASHES_AFTER = (4, 6, 8, 10)
 
 
-@inlined
-def _rotate(word: Any, by: Any) -> Any:
+class Scratch(NamedTuple):
+    """Memory for one thread: the name of a meeting, the state and the schedule of SHA-1, and the digits of a number."""
+
+    message: NDArray[np.uint8]
+    state: NDArray[np.uint32]
+    w: NDArray[np.uint32]
+    digits: NDArray[np.uint8]
+
+
+def new_scratch(prefix_offsets: NDArray[np.int64]) -> Scratch:
+    """Return memory for names of meetings with these prefixes: a number and the end of a block follow."""
+    longest = int(np.diff(prefix_offsets).max(initial=0))
+    return Scratch(
+        np.empty(longest + 128, np.uint8),
+        np.empty(5, np.uint32),
+        np.empty(80, np.uint32),
+        np.empty(20, np.uint8),
+    )
+
+
+@compiled
+def _rotate(word: np.uint32, by: np.uint32) -> Any:
     return ((word << np.uint32(by)) | (word >> np.uint32(32 - by))) & np.uint32(0xFFFFFFFF)
 
 
 @compiled
-def _absorb(block: Any, state: Any, w: Any) -> None:
+def _absorb(block: NDArray[np.uint8], state: NDArray[np.uint32], w: NDArray[np.uint32]) -> None:
     """Update `state` with one block of 64 bytes: the compression function of SHA-1."""
     for i in range(16):
         j = 4 * i
@@ -39,7 +59,7 @@ def _absorb(block: Any, state: Any, w: Any) -> None:
             | np.uint32(block[j + 3])
         )
     for i in range(16, 80):
-        w[i] = _rotate(np.uint32(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16]), 1)
+        w[i] = _rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1)
     a, b, c, d, e = state[0], state[1], state[2], state[3], state[4]
     for i in range(80):
         if i < 20:
@@ -59,7 +79,7 @@ def _absorb(block: Any, state: Any, w: Any) -> None:
     state[4] += e
 
 
-@compiled
+@entry
 def write_ids(
     first: int,
     last: int,
@@ -67,27 +87,24 @@ def write_ids(
     start: NDArray[np.int64],
     prefixes: NDArray[np.uint8],
     prefix_offsets: NDArray[np.int64],
-    out: NDArray[np.uint8],
+    scratch: Scratch,
+    out: Annotated[NDArray[np.uint8], 2],
 ) -> None:
     """Write the ids of meetings first..last-1 as text; a prefix is namespace, domain, 0, room, 0."""
-    message = np.zeros(256, np.uint8)
-    state = np.empty(5, np.uint32)
-    w = np.empty(80, np.uint32)
-    digits = np.empty(20, np.uint8)
+    message, state, w, digits = scratch.message, scratch.state, scratch.w, scratch.digits
     for m in range(first, last):
         room = room_of[m]
         begin, end = prefix_offsets[room], prefix_offsets[room + 1]
-        if end - begin + 96 > message.shape[0]:
-            message = np.zeros(2 * (end - begin + 96), np.uint8)
         size = end - begin
-        message[:size] = prefixes[begin:end]
+        for i in range(size):
+            message[i] = prefixes[begin + i]
         size = _write_number(start[m], message, size, digits)
         _hash(message, size, state, w)
         _write_uuid(state, out[m])
 
 
 @compiled
-def _write_number(number: Any, message: Any, at: Any, digits: Any) -> Any:
+def _write_number(number: int, message: NDArray[np.uint8], at: int, digits: NDArray[np.uint8]) -> Any:
     if number < 0:
         message[at] = _DASH
         at += 1
@@ -105,11 +122,12 @@ def _write_number(number: Any, message: Any, at: Any, digits: Any) -> Any:
 
 
 @compiled
-def _hash(message: Any, size: Any, state: Any, w: Any) -> None:
+def _hash(message: NDArray[np.uint8], size: int, state: NDArray[np.uint32], w: NDArray[np.uint32]) -> None:
     state[0], state[1], state[2] = np.uint32(0x67452301), np.uint32(0xEFCDAB89), np.uint32(0x98BADCFE)
     state[3], state[4] = np.uint32(0x10325476), np.uint32(0xC3D2E1F0)
     blocks = (size + 8) // 64 + 1
-    message[size : 64 * blocks] = 0
+    for i in range(size, 64 * blocks):
+        message[i] = 0
     message[size] = 0x80
     bits = size * 8
     for i in range(8):
@@ -119,7 +137,7 @@ def _hash(message: Any, size: Any, state: Any, w: Any) -> None:
 
 
 @compiled
-def _write_uuid(state: Any, out: Any) -> None:
+def _write_uuid(state: NDArray[np.uint32], out: NDArray[np.uint8]) -> None:
     at = 0
     for i in range(16):
         byte = (state[i // 4] >> np.uint32(24 - 8 * (i % 4))) & np.uint32(255)

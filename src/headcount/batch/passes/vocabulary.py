@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from headcount.batch.io.text_columns import text_of
 from headcount.batch.passes.hash_keys import HASHED, SIZE_SHIFT, key_of, words_of
-from headcount.batch.passes.jit import compiled
-from headcount.batch.passes.layout import Bytes, Int32s, Int64s, Words
+from headcount.batch.passes.jit import entry
+from headcount.batch.passes.layout import Bytes, Int32s, Int64s, WordRows, Words
 
 _FREE = -1
 _SIZE, _TEXT = range(2)
@@ -29,7 +29,7 @@ class _Table(NamedTuple):
     """
 
     slots: Int32s
-    keys: Words
+    keys: WordRows
     ends: Int64s
     text: Bytes
     lengths: Int64s
@@ -89,7 +89,7 @@ def _grown(array: NDArray[Any], least: int) -> NDArray[Any]:
     return larger
 
 
-@compiled
+@entry
 def look_up(offsets: Int64s, words: Words, text: Bytes, table: _Table, numbers: Int32s) -> None:
     """Write the number of each text to `numbers`; `words` are the bytes of `text` as words."""
     slots, keys, ends, known_text = table.slots, table.keys, table.ends, table.text
@@ -126,8 +126,8 @@ def look_up(offsets: Int64s, words: Words, text: Bytes, table: _Table, numbers: 
     table.lengths[_SIZE], table.lengths[_TEXT] = size, length
 
 
-@compiled
-def fill_slots(slots: Int32s, keys: Words, size: int) -> None:
+@entry
+def fill_slots(slots: Int32s, keys: WordRows, size: int) -> None:
     """Enter all numbers into an empty table."""
     mask = np.uint64(slots.shape[0] - 1)
     for number in range(size):
