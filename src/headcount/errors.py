@@ -42,10 +42,10 @@ class TooLarge(BadInput):
 class MissingExtra(HeadcountError):
     """A feature whose packages are not installed."""
 
-    def __init__(self, extra: str, package: str = "") -> None:
+    def __init__(self, extra: str, package: str = "", hint: str = "") -> None:
         cause = f" ('{package}' is missing)" if package else ""
         super().__init__(
-            f"this needs more packages{cause}: install them with pip install 'headcount[{extra}]'"
+            f"this needs more packages{cause}: install them with pip install 'headcount[{extra}]'{hint}"
         )
 
 

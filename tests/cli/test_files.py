@@ -428,14 +428,18 @@ WITHOUT = ("numba", "numpy", "pandas", "pyarrow")
 """What a small file must not load, and what is missing without the extra."""
 
 
-def run_without(extra_packages, *arguments):
+def run_without(extra_packages, *arguments, given=None):
     """Run a command in a process in which these packages cannot be imported."""
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({extra_packages!r}));"
         "from headcount.cli import main; main(sys.argv[1:])"
     )
     return subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, *map(str, arguments)],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -446,6 +450,21 @@ def test_small_files_need_no_extra(story, tmp_path, fmt):
     answer = run_without(WITHOUT, "sessionize", story, *form)
     assert answer.returncode == 0, answer.stderr
     assert fmt or json.loads(answer.stdout)["meetings"]
+
+
+@pytest.mark.parametrize("damage", ["", "no JSON\n"])
+def test_standard_input_is_read_from_its_beginning_by_both_ways(each_lane, story, damage):
+    given = story.read_text() + damage
+    answer = ask("sessionize", "-", "--skip-invalid", "--json", given=given)
+    found = json.loads(answer.stdout)
+    assert (found["summary"]["events"], found["summary"]["rejected"]) == (len(STORY), bool(damage))
+    assert ask("sessionize", "-", given=damage or "{").exit_code == 2
+
+
+@pytest.mark.process
+def test_standard_input_needs_no_extra(story):
+    answer = run_without(WITHOUT, "sessionize", "-", given=story.read_text())
+    assert answer.returncode == 0, answer.stderr
 
 
 @pytest.mark.process
@@ -469,12 +488,13 @@ def test_importing_headcount_and_a_small_file_load_no_numba_arrow_or_pandas(stor
 
 @pytest.mark.process
 def test_a_missing_extra_is_reported_with_the_package_to_install(story, tmp_path):
+    invalid = write_lines(tmp_path / "events.csv", "room,participant_id,kind,at\n,,,\n")
     for arguments in (
         ("sessionize", story, "--output", tmp_path / "out"),
         ("sessionize", write_lines(tmp_path / "events.parquet", "PAR1")),
+        ("sessionize", invalid),
     ):
         answer = run_without(WITHOUT, *arguments)
         assert answer.returncode == 2
-        assert answer.stderr.endswith("is missing): install them with pip install 'headcount[batch]'\n"), (
-            answer.stderr
-        )
+        assert "is missing): install them with pip install 'headcount[batch]'" in answer.stderr
+    assert "if all rows are valid" in answer.stderr

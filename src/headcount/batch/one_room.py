@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, NamedTuple
 
-from headcount.batch.extra import batch_extra
+from headcount.batch.extra import WITHOUT_IT, batch_extra
 from headcount.batch.io import small_files
 from headcount.batch.io.event_columns import AS_NAMED, ColumnMap, require_domain
 from headcount.batch.io.small_files import Source
@@ -87,7 +87,7 @@ def _read_tables(
     found: _Found, source: Source, room: str, domain: str, *, skip_invalid: bool, mapping: ColumnMap
 ) -> None:
     """Read large files, of which only the rows of the room become events."""
-    with batch_extra():
+    with batch_extra(WITHOUT_IT):
         from headcount.batch.io.event_tables import of_room  # noqa: PLC0415 - loads Arrow
         from headcount.batch.io.readers import read  # noqa: PLC0415 - likewise
     reading = read(source, skip_invalid=skip_invalid, mapping=mapping, by_file=True)

@@ -7,7 +7,7 @@ know formats, or how meetings are found.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from headcount.batch.extra import batch_extra
+from headcount.batch.extra import WITHOUT_IT, batch_extra
 from headcount.batch.interpreted import by_room, derive_sessions
 from headcount.batch.io import small_files
 from headcount.batch.io.column_map import column_map
@@ -92,7 +92,7 @@ def sessionize_mapped(
         if files is not None:
             rooms = by_room((event for file in files for event in file.events), domain)
             return derive_sessions(rooms, rules, as_of)
-    with batch_extra():
+    with batch_extra(WITHOUT_IT):
         from headcount.batch.compiled import sessionize_tables  # noqa: PLC0415 - loads Arrow
     sessions = sessionize_tables(
         events,

@@ -24,7 +24,7 @@ from headcount.batch.io.ndjson import read_ndjson
 from headcount.batch.io.rejects import CollectInvalidRows, RefuseInvalidRows, Rejects
 from headcount.batch.io.schema import canonical
 from headcount.batch.io.text_columns import CODES, one_array
-from headcount.batch.io.text_files import STANDARD_INPUT
+from headcount.batch.io.text_files import STANDARD_INPUT, STANDARD_INPUT_NAME
 from headcount.errors import BadInput
 from headcount.limits import WIDEST_LIMITS, Limits
 
@@ -215,7 +215,7 @@ def _reader(file: InputFile, piece_rows: int, mapping: ColumnMap) -> Callable[[]
     if file.constants:
         mapping = replace(mapping, constants=file.constants)
     if where == STANDARD_INPUT:
-        return lambda: _with_mapping(read_ndjson(STANDARD_INPUT, "standard input", mapping), mapping)
+        return lambda: _with_mapping(read_ndjson(STANDARD_INPUT, STANDARD_INPUT_NAME, mapping), mapping)
     path = Path(where)
     if file.format == PARQUET:
         return lambda: _with_mapping(read_parquet(path, where, piece_rows, mapping), mapping)

@@ -6,7 +6,9 @@ know what the events mean.
 """
 
 import csv
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from io import StringIO
 from os import PathLike
@@ -18,7 +20,7 @@ from headcount.batch.io.csv_records import read_header
 from headcount.batch.io.event_columns import COLUMNS, ColumnMap
 from headcount.batch.io.file_names import CSV, PARQUET, InputFile, input_files
 from headcount.batch.io.small_values import Unsure, attribute_texts, inferred_marks, kinds_of, texts, times
-from headcount.batch.io.text_files import STANDARD_INPUT, opened, unpacked
+from headcount.batch.io.text_files import STANDARD_INPUT, STANDARD_INPUT_NAME, opened, unpacked, unread
 from headcount.kernel.events import Event, InvalidEvent
 from headcount.kernel.names import NUL
 
@@ -61,15 +63,29 @@ def _files_of(source: Source) -> list[InputFile]:
 def read_small(source: Source, mapping: ColumnMap) -> list[FileEvents] | None:
     """Return the events of small files; None if they are not small, or if a row is not surely valid.
 
-    Standard input is not read. Raise `BadInput` for files that do not exist, have no known format or lack a column.
+    Raise `BadInput` for files that do not exist, have no known format or lack a column.
     """
     files = _files_of(source)
-    if not files or any(file.format == PARQUET or file.where == STANDARD_INPUT for file in files):
+    names = [file.where for file in files]
+    if names == [STANDARD_INPUT]:
+        return _read_standard_input(mapping)
+    if not files or STANDARD_INPUT in names or any(file.format == PARQUET for file in files):
         return None
     try:
         return list(_events_of(files, mapping))
     except Unsure:
         return None
+
+
+def _read_standard_input(mapping: ColumnMap) -> list[FileEvents] | None:
+    """Return the events of standard input; None if it must be read otherwise, which can begin at its beginning again."""
+    data = sys.stdin.buffer.read(SMALL_BYTES + 1)
+    if len(data) <= SMALL_BYTES and data.count(b"\n") <= SMALL_EVENTS:
+        with suppress(Unsure):
+            columns = _ndjson_columns(data, STANDARD_INPUT_NAME, mapping)
+            return [FileEvents(STANDARD_INPUT_NAME, list(_events(columns, mapping)))]
+    unread(data)
+    return None
 
 
 def _events_of(files: Sequence[InputFile], mapping: ColumnMap) -> Iterator[FileEvents]:

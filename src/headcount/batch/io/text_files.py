@@ -9,12 +9,14 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader, BytesIO, RawIOBase, TextIOWrapper
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, TextIO, cast
 
 from headcount.errors import BadInput
 
 STANDARD_INPUT = "-"
+STANDARD_INPUT_NAME = "standard input"
 UTF8_MARK = b"\xef\xbb\xbf"
 LONGEST_LINE = 1 << 24
 """Maximum length of a line, in bytes. A small compressed file can contain one of gigabytes."""
@@ -45,6 +47,27 @@ def opened(path: str | Path, where: str) -> Iterator[TextFile]:
         is_compressed = path.suffix.lower() == ".gz"
         plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stored)) if is_compressed else stored
         yield TextFile(where, plain, stored, path.stat().st_size)
+
+
+def unread(beginning: bytes) -> None:
+    """Let standard input begin with these bytes, which were read from it."""
+    sys.stdin = TextIOWrapper(BufferedReader(_BeginsWith(beginning, sys.stdin)))
+
+
+class _BeginsWith(RawIOBase):
+    """The bytes of a stream after others."""
+
+    def __init__(self, beginning: bytes, rest: TextIO) -> None:
+        self._beginning = BytesIO(beginning)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        some = self._beginning.read(len(buffer)) or self._rest.buffer.read(len(buffer))
+        buffer[: len(some)] = some
+        return len(some)
 
 
 @contextmanager
