@@ -169,9 +169,12 @@ def _require_fitting_format(output: str | None, fmt: str | None, *, as_json: boo
 def _sessions(
     files: list[str], rules: Rules, mapping: Mapping, options: dict[str, Any], *, quiet: bool
 ) -> "Sessions":
-    from headcount.batch.sessionize import sessionize_mapped  # noqa: PLC0415 - only this command needs it
+    from headcount.batch.passes import cache  # noqa: PLC0415 - only this command needs it
+    from headcount.batch.sessionize import sessionize_mapped  # noqa: PLC0415 - likewise
 
     prepare_arrow()
+    if quiet:
+        cache.silence()
     columns = mapping.parsed()
     with progress_bar(quiet=quiet) as progress:
         return sessionize_mapped(files, columns, rules=rules, progress=progress, **options)

@@ -1,6 +1,7 @@
 """Cache of machine code: beside the package if that is writable, else in the user's cache directory, else nowhere.
 
-Responsible for places and for complete files. Must not know what is stored.
+Responsible for places that only this user and root can write to, because what is stored there is run, and for complete files. Must
+not know what is stored.
 """
 
 import os
@@ -11,13 +12,23 @@ from typing import Final
 
 COMPILING_S: Final = 6
 """Duration of compiling, in seconds."""
+_BESIDE: Final = Path(__file__).parent / "__pycache__"
+_WRITABLE_BY_OTHERS: Final = 0o022
+_is_silent = False
+
+
+def silence() -> None:
+    """Print nothing about compiling in this process."""
+    global _is_silent  # noqa: PLW0603 - the choice of a command, for all that it calls
+    _is_silent = True
 
 
 def read(name: str) -> bytes | None:
     """Return what is stored under a name, or None."""
     for directory in _directories():
         try:
-            return (directory / name).read_bytes()
+            if _is_private(directory):
+                return (directory / name).read_bytes()
         except OSError:
             continue
     return None
@@ -28,24 +39,52 @@ def write(name: str, content: bytes) -> None:
     for directory in _directories():
         unfinished = directory / f"{name}.{os.getpid()}"
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _is_private(directory):
+                continue
             unfinished.write_bytes(content)
             unfinished.replace(directory / name)
         except OSError:
+            _delete(unfinished)
             continue
         return
+    _note(
+        "The compiled code cannot be stored, so the next run compiles again."
+        " Set XDG_CACHE_HOME to a directory that only this user can write to."
+    )
 
 
 def announce() -> None:
     """Print that compiling takes some seconds."""
-    print(f"Compiling once, about {COMPILING_S} s ...", file=sys.stderr, flush=True)  # noqa: T201
+    _note(f"Compiling once, about {COMPILING_S} s ...")
+
+
+def _note(text: str) -> None:
+    if not _is_silent:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 def _directories() -> Iterator[Path]:
-    """Yield the places in order. None is shared by users, because code from them is run."""
-    yield Path(__file__).parent / "__pycache__"
+    """Yield the places in order."""
+    yield _BESIDE
     try:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError:  # the user has no home
         return
-    yield Path(home) / "headcount"
+    if home.is_absolute():
+        yield home / "headcount"
+
+
+def _is_private(directory: Path) -> bool:
+    """Return whether nobody can write to a directory but this user, root, and the owner of the package itself."""
+    found = directory.stat()
+    owners = (os.getuid(), 0, Path(__file__).stat().st_uid)
+    return found.st_uid in owners and not found.st_mode & _WRITABLE_BY_OTHERS
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return
