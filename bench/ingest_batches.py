@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from figures import record
 from headcount.kernel.events import Kind
 from headcount.store.open import open_store
 from headcount.store.records import KIND_CODES, LogEntry
@@ -27,12 +28,12 @@ from ingest_api import HERE, Server, free_port, made_key, running, serve
 from load import PEOPLE_A_ROOM
 
 LINES = 1_000
-BARS = {"append": 0.6, "end to end": 0.25}
+BARS = {"append": 0.6, "end to end": 0.5}
 """Targets: rows per second as a part of a plain executemany."""
 
 COLUMNS = (
     "domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,"
-    " joined_ms, inferred, event_id, event_key, origin, snapshot"
+    " joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest"
 )
 KIND = LogEntry._fields.index("kind")
 assert COLUMNS.count(",") + 1 == len(LogEntry._fields)
@@ -57,6 +58,8 @@ def main() -> int:
         ratio = rate / best.bare
         met = "yes" if ratio >= bars[what] else "**no**"
         print(f"| {what} | {rate:,.0f}/s | {best.bare:,.0f}/s | {ratio:.2f} | ≥ {bars[what]:g} | {met} |")
+    record("append", best.append / best.bare)
+    record("end_to_end", best.end_to_end / best.bare)
     return 0
 
 

@@ -11,6 +11,9 @@ ROOT = Path(__file__).parent.parent
 SMALL = {
     "backup.py": "--megabytes 5 --rates 20",
     "first_command.py": "--runs 1 --without-compiling",
+    "ingest_api.py": "--seconds 0.2 --runs 1",
+    "ingest_batches.py": "--batches 4 --runs 1",
+    "ingest_postgres.py": "--batches 4 --runs 1",
     "large_room.py": "--people 2000 --seconds 1 --runs 1",
     "late_events.py": "--events 2000 --people 2000",
     "sources.py": "--seconds 0.01 --runs 1",

@@ -70,6 +70,12 @@ class Clock:
             self._update()
             return int(self._wall)
 
+    def times(self) -> tuple[Ms, Ms]:
+        """Return the service time and the wall time of the same moment."""
+        with self._lock:
+            self._update()
+            return int(self._service), int(self._wall)
+
     def ahead_ms(self) -> Ms:
         """Return by how much the service time is ahead of the machine's clock, in ms."""
         return max(0, self.now() - int(self._machine_ms()))

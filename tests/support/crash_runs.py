@@ -9,7 +9,8 @@ from random import Random
 
 import httpx2 as httpx
 
-from support.running_service import headcount
+from support.running_service import PATIENCE_S, headcount
+from support.service_processes import Processes, kill
 
 SENDERS = 4
 
@@ -91,6 +92,17 @@ class Crashes:
             time.sleep(self._chance.uniform(0.05, 0.8))
             self._service.kill()
             self._service.start()
+
+    def kill_parts(self, times):
+        """Kill one process of the service at a time. The service ends with each but the engine process."""
+        for number in range(times):
+            time.sleep(self._chance.uniform(0.05, 0.8))
+            processes = Processes(self._service)
+            victim = (processes.engine, processes.supervisor, processes.service)[number % 3]
+            kill(victim)
+            if victim != processes.engine:
+                self._service.process.wait(PATIENCE_S)
+                self._service.start()
 
     def restore(self):
         """Back up while the service runs, kill it, and restore by the documented procedure."""

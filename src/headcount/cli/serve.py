@@ -199,6 +199,7 @@ def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
             server = Server(service)
             service.start()
             yield service, server
+            service.require_engine()
         finally:
             service.stop()
     except HeadcountError as error:

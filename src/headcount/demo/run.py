@@ -63,7 +63,7 @@ class DemoRun:
         entries = [self._entry(event, Origin.IMPORTED) for event in self._past()]
         for start in range(0, len(entries), _BATCH_SIZE):
             service.store.log.append([entries[start : start + _BATCH_SIZE]])
-        service.worker.wake()
+        service.engine.wake()
         link = create_sign_in_link(
             service.store, service.settings["public_url"] or url, DOMAIN, Role.ADMIN, service.clock
         )

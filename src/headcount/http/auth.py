@@ -66,11 +66,10 @@ class Authenticator:
             self.rate_limiter.count(key.id, scope, 1)
         return key
 
-    def admit_cached(self, header: bytes | None, scope: str) -> Key | None:
+    def admit_cached(self, header: bytes | None, scope: str, now: Ms) -> Key | None:
         """Return the key of a header if it is valid and cached, else None. Raise `ApiError` 403 if it lacks the scope."""
         if header is None or len(header) > _MAX_HEADER_BYTES:
             return None
-        now = self._now()
         cached = self._cache.get(sha256(header).digest(), now)
         if cached is None:
             return None

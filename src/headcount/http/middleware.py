@@ -3,6 +3,7 @@
 Responsible for these, and for handing complete requests to applications with a fast path. It must not know routes.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from itertools import count
@@ -66,6 +67,7 @@ class Middleware:
         self._name = name
         self._command_hints = command_hints
         self._numbers = count(1)
+        self._logs_requests = log.is_enabled_for(logging.DEBUG)
 
     def has_fast_path(self, target: bytes) -> bool:
         """Return whether `handle_complete` accepts a POST to this path."""
@@ -147,6 +149,8 @@ class Middleware:
         self, method: str, path: str, route: str, status: int, duration_s: float, request_id: str
     ) -> None:
         self._metrics.count_request(route, status, duration_s)
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR and not self._logs_requests:
+            return
         fields: dict[str, Any] = {
             "method": method,
             "path": route if any(part in path for part in _SECRET_PATHS) else path,

@@ -82,8 +82,10 @@ class RoomQuota:
 
     def _reserve(self, entries: Sequence[LogEntry]) -> bool:
         """Count the rooms that the entries may open and return True; return False if that may exceed the limit."""
+        if not self._limit:
+            return True
         opening = {entry.room: entry for entry in entries if entry.kind in _OPENING}
-        if not opening or not self._limit:
+        if not opening:
             return True
         domain = self._domains.setdefault(entries[0].domain, _Domain(self._limit))
         if domain.max_active + len(opening) > self._limit:

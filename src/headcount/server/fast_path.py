@@ -8,7 +8,7 @@ It depends on undocumented parts of uvicorn, as `protocol.py` does.
 """
 
 import asyncio
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -16,6 +16,13 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from headcount.http.middleware import Middleware
 from headcount.server.protocol import BoundedProtocol
 from headcount.store.database import StoreTimeout
+
+
+@lru_cache(1)
+def _head(default_headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """Return the status line and the headers of all answers of one second."""
+    lines = (b"%s: %s\r\n" % header for header in default_headers)
+    return b"".join((b"HTTP/1.1 200 OK\r\n", *lines))
 
 
 class _NoEvent:
@@ -92,12 +99,9 @@ class FastPathProtocol(BoundedProtocol):
         """Write an answer; `rest` is what follows the status line."""
         if request.disconnected or self.transport.is_closing():
             return
-        head = [b"HTTP/1.1 200 OK\r\n"]
-        for name, value in self.server_state.default_headers:
-            head.append(b"%s: %s\r\n" % (name, value))
-        if not request.keep_alive:
-            head.append(b"connection: close\r\n")
-        self.transport.write(b"".join((*head, rest)))
+        head = _head(tuple(self.server_state.default_headers))
+        close = b"" if request.keep_alive else b"connection: close\r\n"
+        self.transport.write(b"".join((head, close, rest)))
         request.response_complete = True
         if not request.keep_alive:
             self.transport.close()

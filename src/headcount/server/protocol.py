@@ -70,7 +70,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_lines += 1
         self._count_head(len(name) + len(value) + _LINE_OVERHEAD_BYTES)
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect":
+            super().on_header(name, value)
+        else:
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if not self.parser.should_upgrade():  # else `_feed` parses the head again, without the offer

@@ -38,7 +38,7 @@ class Maintenance:
     def __init__(self, core: Core, authenticator: Authenticator, sessions: Sessions) -> None:
         self._store = core.store
         self._clock = core.clock
-        self._is_leader = core.worker.leads
+        self._is_leader = core.engine.leads
         self._source_stats = core.source_stats
         self._retention_days: int = core.settings["webhook_retention_days"]
         self._authenticator = authenticator
@@ -106,7 +106,7 @@ class Delivery:
         store = core.store
         self._transport = transport
         self._parts = Dependencies(
-            store.endpoints, store.deliveries, store.messages, transport, core.worker.leads, core.clock.now, metrics,
+            store.endpoints, store.deliveries, store.messages, transport, core.engine.leads, core.clock.now, metrics,
             chance,
         )  # fmt: skip
         self._dispatcher: Dispatcher | None = None
@@ -138,7 +138,7 @@ async def roll_up_usage(core: Core) -> None:
     is_applied = False
     while True:
         more = False
-        if not core.worker.leads():
+        if not core.engine.leads():
             is_applied = False
         else:
             try:
@@ -162,6 +162,6 @@ async def poll_sources(core: Core) -> None:
     async with PollClient() as client:
         parts = PollerDependencies(
             core.store, client.poll, core.appender.append, core.metrics.count_events, core.source_stats,
-            core.worker.leads, core.clock.now, new_nonce, chance, core.settings.limits(),
+            core.engine.leads, core.clock.now, new_nonce, chance, core.settings.limits(),
         )  # fmt: skip
         await Poller(parts).run()

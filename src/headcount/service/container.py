@@ -3,12 +3,12 @@
 Responsible for which part is given what. Must not know what any of them does.
 """
 
-import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any
 
+from headcount.errors import HeadcountError
 from headcount.http.middleware import Middleware
 from headcount.outbound.webhooks.metrics import WebhookMetrics
 from headcount.service.background import Delivery, Maintenance, poll_sources, roll_up_usage
@@ -20,9 +20,6 @@ from headcount.service.webhooks import endpoint_manager, webhook_transport
 from headcount.settings import Settings
 from headcount.telemetry.metrics import BuildInfo, ProcessMetrics, SourceMetrics, StreamMetrics
 
-_SWITCH_INTERVAL_S: Final = 0.0001
-"""The engine computes for milliseconds at a time; requests must not wait that long for the interpreter lock."""
-
 
 class Service:
     """One process of Headcount.
@@ -33,7 +30,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         core = build_core(settings, self._wake_streams)
         self.settings, self.store, self.clock = settings, core.store, core.clock
-        self.worker, self.appender = core.worker, core.appender
+        self.engine, self.appender = core.engine, core.appender
         readiness = Readiness(core)
         transport, webhook_metrics = webhook_transport(settings), WebhookMetrics()
         delivery = Delivery(core, transport, webhook_metrics)
@@ -61,13 +58,17 @@ class Service:
 
     def start(self) -> None:
         """Start the engine."""
-        sys.setswitchinterval(_SWITCH_INTERVAL_S)
-        self.worker.start()
+        self.engine.start()
+
+    def require_engine(self) -> None:
+        """Raise `HeadcountError` if the engine process has ended although nobody stopped it."""
+        if self.engine.ended():
+            raise HeadcountError("the engine process has ended: see the log, and start the service again")
 
     def stop(self) -> None:
         """Refuse new events, commit those that were accepted, and close the store."""
         self.appender.close()
-        self.worker.stop()
+        self.engine.stop()
         self._maintenance.flush()
         self.store.close()
 

@@ -1,23 +1,22 @@
-"""Core parts of one process: settings, store, clock, engine, log writer and counters. All other parts are built from them.
+"""Core parts of one process: engine process, settings, store, clock, log writer and counters. All other parts are built from them.
 
 Responsible for opening the store and for checks that must pass before anything starts. Must not know HTTP.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 
 from headcount.clock import Clock
-from headcount.engine.engine import Engine
 from headcount.engine.rules_guard import require_same_rules
-from headcount.engine.worker import Worker
 from headcount.ingest.source_config import sync_declared_sources
 from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.rules import Rules
+from headcount.service.engine_main import run_engine
+from headcount.service.engine_process import EngineProcess
 from headcount.service.runtime import new_clock, new_token
 from headcount.settings import Settings
 from headcount.store.group_commit import GroupCommit
-from headcount.store.leadership import leadership
 from headcount.store.open import Store, open_store
 from headcount.store.sqlite import SqliteDatabase
 from headcount.telemetry.metrics import Metrics
@@ -31,7 +30,7 @@ class Core:
     rules: Rules
     store: Store
     clock: Clock
-    worker: Worker
+    engine: EngineProcess
     appender: GroupCommit
     metrics: Metrics
     source_stats: SourceStats
@@ -42,21 +41,22 @@ def build_core(settings: Settings, on_batch: Callable[[], None]) -> Core:
 
     Raise `StoreError` if the store cannot be opened, `BadInput` if it was written under other rules.
     """
+    engine = EngineProcess(partial(run_engine, settings), on_batch)
+    try:
+        return _build_core(settings, engine)
+    except BaseException:
+        engine.stop()
+        raise
+
+
+def _build_core(settings: Settings, engine: EngineProcess) -> Core:
     rules = settings.rules()
     store = open_store(settings["database"], durability=settings["durability"])
     if isinstance(store.database, SqliteDatabase):
+        store.database.leave_checkpoints()
         store.database.own()
-    leader = leadership(store.database)
     require_same_rules(store, rules)
     clock = new_clock(store.log.end()[1])
     sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
-
-    def build_engine(epoch: int) -> Engine:
-        return Engine(
-            store, rules, epoch, stale_after=settings.stale_after(), reorder_window=settings.reorder_window(),
-            release=version("headcount"),
-        )  # fmt: skip
-
-    worker = Worker(leader, build_engine, clock.now, on_batch)
-    appender = GroupCommit(store.log, worker.wake, settings["request_timeout_s"])
-    return Core(settings, rules, store, clock, worker, appender, Metrics(), SourceStats())
+    appender = GroupCommit(store.log, engine.wake, settings["request_timeout_s"])
+    return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats())

@@ -65,7 +65,7 @@ class Readiness:
     def __init__(self, core: Core) -> None:
         self._store = core.store
         self._appender = core.appender
-        self._worker = core.worker
+        self._engine = core.engine
         self._clock = core.clock
         self._max_lag_s = core.settings["ready_max_lag_s"]
         self._write_error: str | None = None
@@ -82,7 +82,7 @@ class Readiness:
         write_problem = await self._write_problem()
         if write_problem is not None:
             return f"the store cannot be written: {write_problem}"
-        for finding in check_engine(lag, self._max_lag_s, is_alive=self._worker.alive()):
+        for finding in check_engine(lag, self._max_lag_s, is_alive=self._engine.alive()):
             if finding.problem is Problem.ENGINE_STOPPED:
                 return "the engine has stopped"
             return f"the engine is {lag.seconds:.0f} s ({lag.entries:,} entries) behind"
@@ -99,8 +99,8 @@ class Readiness:
 
     def cursor(self) -> int:
         """Return the position up to which the engine processed the log, whichever process runs it."""
-        engine = self._worker.engine
-        return engine.cursor if engine is not None else self._store.projections.cursor()[0]
+        cursor = self._engine.cursor()
+        return self._store.projections.cursor()[0] if cursor is None else cursor
 
     def measure_lag(self) -> Lag:
         """Measure the lag now. Reads the store."""

@@ -44,10 +44,10 @@ class Status:
 
     def process_status(self) -> ProcessStatus:
         """Return the status of engine, log and clock. Reads the store."""
-        core, engine = self._core, self._core.worker.engine
+        core = self._core
         return ProcessStatus(
-            core.worker.alive(), self._readiness.measure_lag(), None if engine is None else engine.stats,
-            core.worker.failures, core.metrics.duplicates, core.appender.commits, core.appender.commit_s,
+            core.engine.alive(), self._readiness.measure_lag(), core.engine.stats(),
+            core.engine.failures, core.metrics.duplicates, core.appender.commits, core.appender.commit_s,
             core.clock.ahead_ms(),
         )  # fmt: skip
 
@@ -59,16 +59,16 @@ class Status:
         """Parse the dead letters of a domain again. Reads and writes the store."""
         core = self._core
         retried = retry_dead_letters(core.store, core.clock.now, core.settings.limits(), domain)
-        core.worker.wake()
+        core.engine.wake()
         return retried
 
 
 def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -> Mapping[str, Reader]:
     """Return the function that reads each metric of `telemetry.metrics.CATALOG`."""
-    worker, appender, clock = core.worker, core.appender, core.clock
+    engine, appender, clock = core.engine, core.appender, core.clock
 
     def stat(read: Callable[[EngineStats], float]) -> Reader:
-        return lambda: read(worker.engine.stats) if worker.engine is not None else 0
+        return lambda: 0 if (stats := engine.stats()) is None else read(stats)
 
     def lag(field: int) -> Reader:
         return lambda: None if readiness.lag.latest is None else readiness.lag.latest[field]
@@ -81,14 +81,14 @@ def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -
         "headcount_duplicate_joins": stat(lambda stats: stats.duplicate_joins),
         "headcount_orphan_leaves": stat(lambda stats: stats.orphan_leaves),
         "headcount_engine_commit_seconds": stat(lambda stats: stats.commit_s),
-        "headcount_engine_failures": lambda: worker.failures,
-        "headcount_quarantined_rooms": lambda: worker.engine.quarantined_room_count() if worker.engine else 0,
-        "headcount_engine_leader": lambda: float(worker.leads()),
+        "headcount_engine_failures": lambda: engine.failures,
+        "headcount_quarantined_rooms": lambda: engine.quarantined_rooms,
+        "headcount_engine_leader": lambda: float(engine.leads()),
         "headcount_engine_lag_entries": lag(0),
         "headcount_engine_lag_seconds": lag(1),
         "headcount_database_up": lambda: float(readiness.lag.latest is not None),
-        "headcount_rooms_active": lambda: worker.engine.active_room_count() if worker.engine else 0,
-        "headcount_participants_active": lambda: worker.engine.participant_count() if worker.engine else 0,
+        "headcount_rooms_active": lambda: engine.active_rooms,
+        "headcount_participants_active": lambda: engine.participants,
         "headcount_clock_ahead_seconds": lambda: clock.ahead_ms() / 1_000,
         "headcount_append_commits": lambda: appender.commits,
         "headcount_append_commit_seconds": lambda: appender.commit_s,

@@ -102,9 +102,9 @@ class Web:
 
     def _ingest(self, quota: RoomQuota) -> Ingest:
         core = self._core
-        passing = ReadYourWrites(core.store, core.worker.hurry, self._readiness.cursor, core.clock.now)
+        passing = ReadYourWrites(core.store, core.engine.hurry, self._readiness.cursor, core.clock.now)
         return Ingest(
-            self.authenticator, quota.append, quota.hand_over, passing.wait_until_visible, core.clock.now, core.clock.wall_time,
+            self.authenticator, quota.append, quota.hand_over, passing.wait_until_visible, core.clock.times,
             core.settings.limits(), core.metrics.count_events, self._cursors, core.source_stats.record_request,
         )  # fmt: skip
 

@@ -51,6 +51,36 @@ class FileLeadership:
         self._database.disown()
 
 
+class EpochLeadership:
+    """Leads in a file that another process of the same service owns."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._epoch: int | None = None
+
+    def try_lead(self) -> int | None:
+        """Return the epoch. Raise `StoreError` if the file was replaced."""
+        if self._epoch is None:
+            self._database.identify()
+            self._epoch = Projections(self._database).take_over()
+        return self._epoch
+
+    def still_leads(self) -> bool:
+        """Return False if the file was replaced, or if another process has begun an epoch in it."""
+        if not (self._database.is_same_file() and Projections(self._database).cursor()[1] == self._epoch):
+            self.give_up()
+        return self._epoch is not None
+
+    def give_up(self) -> None:
+        """End the epoch of this process."""
+        self._epoch = None
+
+
+def service_leadership(database: Database) -> Leadership:
+    """Return the part in the leadership that the engine process of a service has. The service owns a file."""
+    return EpochLeadership(database) if isinstance(database, SqliteDatabase) else leadership(database)
+
+
 def leadership(database: Database) -> Leadership:
     """Return this process's part in the leadership of a database."""
     if isinstance(database, SqliteDatabase):

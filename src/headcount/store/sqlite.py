@@ -27,6 +27,8 @@ _INSERT_SIZES: Final = (200, 100, 50, 20, 10, 5, 2, 1)
 """Inserts of these sizes write any number of rows. Each size of each statement stays prepared, which takes 300 kB for
 200 rows, so there are few sizes."""
 _NEW_ROWS_LIMIT: Final = 64
+_CHECKPOINT_PAGES: Final = 1_000
+_SERVED_CHECKPOINT_PAGES: Final = 8_192
 _PREPARED: Final = 400
 _IDLE_S: Final = 30
 _SIDE_FILES: Final = ("-wal", "-shm", "-journal")
@@ -109,6 +111,7 @@ class SqliteDatabase:
         self._writer: SqliteConnection | None = None
         self._lock_file: int | None = None
         self._owns = False
+        self._checkpoint_pages = _CHECKPOINT_PAGES
         require_own_files(path)
         if not read_only:
             create_private(path)
@@ -122,12 +125,8 @@ class SqliteDatabase:
         """
         if self._owns:
             return
-        if self._lock_file is None:
-            try:
-                self._lock_file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-            except OSError as error:
-                raise _not_writable(self.path, (error.strerror or str(error)).lower()) from error
-        self._require_same_file()
+        self.identify()
+        assert self._lock_file is not None
         if not _lock(self._lock_file, fcntl.F_WRLCK):
             raise StoreError(
                 f"the file is served by another process: stop it first ('fuser {self.path}' shows its id),"
@@ -139,6 +138,22 @@ class SqliteDatabase:
         with self.writing():
             pass
 
+    def leave_checkpoints(self) -> None:
+        """Let another process copy the write-ahead log into the file, unless that is far behind.
+
+        A checkpoint takes as long as many commits, and requests would wait for it.
+        """
+        self._checkpoint_pages = _SERVED_CHECKPOINT_PAGES
+
+    def identify(self) -> None:
+        """Open the file, to notice that it was moved or replaced. Raise `StoreError` if it was."""
+        if self._lock_file is None:
+            try:
+                self._lock_file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            except OSError as error:
+                raise _not_writable(self.path, (error.strerror or str(error)).lower()) from error
+        self._require_same_file()
+
     def disown(self) -> None:
         """Let another process own the file."""
         if self._owns and self._lock_file is not None:
@@ -147,9 +162,10 @@ class SqliteDatabase:
 
     def owned(self) -> bool:
         """Return whether this process owns the file, and the path still leads to it."""
-        return self._owns and self._is_same_file()
+        return self._owns and self.is_same_file()
 
-    def _is_same_file(self) -> bool:
+    def is_same_file(self) -> bool:
+        """Return whether the path still leads to the file that was opened."""
         if self._lock_file is None:
             return True
         try:
@@ -159,7 +175,7 @@ class SqliteDatabase:
 
     def _require_same_file(self) -> None:
         """Raise `StoreError` if the path leads to another file now: writes to this one would be lost."""
-        if not self._is_same_file():
+        if not self.is_same_file():
             raise StoreError(
                 "the file was moved or replaced while it was in use: stop this process, and start it again",
                 where=str(self.path),
@@ -255,6 +271,7 @@ class SqliteDatabase:
             if not self._read_only:
                 raw.execute("pragma journal_mode = wal")
             raw.execute(f"pragma synchronous = {self._durability}")
+            raw.execute(f"pragma wal_autocheckpoint = {self._checkpoint_pages}")
             raw.execute(f"pragma cache_size = -{_CACHE_KB if writing else _READERS_CACHE_KB}")
             if not writing:
                 raw.execute("pragma query_only = on")

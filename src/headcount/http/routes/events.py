@@ -8,6 +8,7 @@ limits and acknowledgement in the right order. It must not know how bodies are p
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import parse_qs
@@ -39,6 +40,7 @@ from headcount.store.provenance import provenance_of_key, sender_of_key
 from headcount.store.records import AppendResult, LogEntry
 
 _WAIT_TIMEOUT_S: Final = 30
+_COMMON_ANSWERS: Final = 64
 _JSON_TYPE: Final = (b"content-type", b"application/json")
 
 WAIT: Final = Param("wait", params.BOOLEAN, "Answer only when the events have been processed.", False)
@@ -57,8 +59,8 @@ class Ingest:
     """The dependencies of operations that ingest events.
 
     `append` and `hand_over` write to the log, and answer when the entries are on disk. `wait_until_processed` waits until the engine
-    has processed these entries, of which an append had this result. `now` is the clock, and `wall_time` the one that senders' times are
-    compared with. `count_events` counts what was appended. `record_request` records until when the requests of a sender are in
+    has processed these entries, of which an append had this result. `times` is the clock: the service time, and the one that
+    senders' times are compared with. `count_events` counts what was appended. `record_request` records until when the requests of a sender are in
     the log.
     """
 
@@ -66,8 +68,7 @@ class Ingest:
     append: Callable[[Sequence[LogEntry]], Awaitable[AppendResult]]
     hand_over: Callable[[Sequence[LogEntry], Callable[[AppendResult | Exception], None]], None]
     wait_until_processed: Callable[[AppendResult, Sequence[LogEntry]], Awaitable[None]]
-    now: Callable[[], Ms]
-    wall_time: Callable[[], Ms]
+    times: Callable[[], tuple[Ms, Ms]]
     limits: Limits
     count_events: Callable[[AppendResult], None]
     cursors: Cursors
@@ -82,6 +83,8 @@ class EventsApp:
 
     def __init__(self, ingest: Ingest) -> None:
         self._ingest = ingest
+        # The requests of one commit have the same position, and nearly always the same answer.
+        self._result = lru_cache(_COMMON_ANSWERS)(partial(_result, ingest.cursors))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -100,7 +103,7 @@ class EventsApp:
         headers = dict(scope["headers"])
         key = await ingest.authenticator.admit(headers.get(b"authorization"), "ingest")
         body = await read_body(headers, receive, ingest.limits.body_bytes, ingest.limits.request_timeout_s)
-        entries = self._parse(key, headers, body)
+        entries = self._parse(key, headers, body, *ingest.times())
         return await _append(ingest, key, entries, len(entries), scope["query_string"])
 
     def handle_complete(
@@ -115,14 +118,14 @@ class EventsApp:
         handled again. Raise what is wrong with the request, before anything is appended.
         """
         ingest = self._ingest
-        received = ingest.now()
-        key = ingest.authenticator.admit_cached(headers.get(b"authorization"), "ingest")
+        received, wall_time = ingest.times()
+        key = ingest.authenticator.admit_cached(headers.get(b"authorization"), "ingest", received)
         if key is None:
             answer(None)
             return
         require_text(headers)
         require_length(body, ingest.limits.body_bytes)
-        entries = self._parse(key, headers, body)
+        entries = self._parse(key, headers, body, received, wall_time)
         ingest.authenticator.rate_limiter.count(key.id, "ingest", len(entries))
 
         def uncount() -> None:
@@ -135,7 +138,7 @@ class EventsApp:
             else:
                 ingest.count_events(done)
                 ingest.record_request(sender_of_key(key.id), received)
-                answer(_result(done, key, ingest.cursors))
+                answer(self._result(done, key.domain))
 
         try:
             ingest.hand_over(entries, on_appended)
@@ -143,9 +146,11 @@ class EventsApp:
             uncount()
             raise
 
-    def _parse(self, key: Key, headers: Mapping[bytes, bytes], body: bytes) -> list[LogEntry]:
-        ingest, provenance = self._ingest, provenance_of_key(key.id, body)
-        reader = EventReader(key.domain, ingest.wall_time(), ingest.now(), ingest.limits, provenance)
+    def _parse(
+        self, key: Key, headers: Mapping[bytes, bytes], body: bytes, received: Ms, wall_time: Ms
+    ) -> list[LogEntry]:
+        provenance = provenance_of_key(key.id, body)
+        reader = EventReader(key.domain, wall_time, received, self._ingest.limits, provenance)
         ndjson = b"ndjson" in headers.get(b"content-type", b"")
         return reader.lines(body) if ndjson else reader.events(body)
 
@@ -178,7 +183,8 @@ async def ingest_snapshot(ingest: Ingest, request: Request) -> bytes:
     body = await read_body(headers, request.receive, limits.body_bytes, limits.request_timeout_s)
     key: Key = request.state.key
     provenance = provenance_of_key(key.id, body)
-    reader = EventReader(domain_of(request), ingest.wall_time(), ingest.now(), ingest.limits, provenance)
+    received, wall_time = ingest.times()
+    reader = EventReader(domain_of(request), wall_time, received, ingest.limits, provenance)
     entry, number = reader.snapshot(request.path_params["room"], body)
     return await _append(ingest, key, [entry], number, request.scope["query_string"])
 
@@ -202,17 +208,17 @@ async def _append(ingest: Ingest, key: Key, entries: Sequence[LogEntry], number:
     """Append entries, which count as `number` events, and return the answer once they are on disk."""
     wait = _wait_requested(query) if query else False
     ingest.authenticator.rate_limiter.count(key.id, "ingest", number)
-    received = ingest.now()
+    received, _ = ingest.times()
     done = await ingest.append(entries)
     ingest.count_events(done)
     ingest.record_request(sender_of_key(key.id), received)
     if wait:
         await _wait(ingest, done, entries)
-    return _result(done, key, ingest.cursors)
+    return _result(ingest.cursors, done, key.domain)
 
 
-def _result(done: AppendResult, key: Key, cursors: Cursors) -> bytes:
-    return encode(IngestResult(done.accepted, done.duplicates, cursors.encode(key.domain, done.position)))
+def _result(cursors: Cursors, done: AppendResult, domain: str) -> bytes:
+    return encode(IngestResult(done.accepted, done.duplicates, cursors.encode(domain, done.position)))
 
 
 def _wait_requested(query: bytes) -> bool:
