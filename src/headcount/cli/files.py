@@ -3,10 +3,12 @@
 Arrow and Numba are loaded by the commands that need them, so that --help stays fast.
 """
 
+import gc
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from hashlib import file_digest
 from pathlib import Path
@@ -176,8 +178,18 @@ def _sessions(
     if quiet:
         cache.silence()
     columns = mapping.parsed()
-    with progress_bar(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress, _without_collector():
         return sessionize_mapped(files, columns, rules=rules, progress=progress, **options)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Turn Python's garbage collector off: nearly all objects of a run live to its end, and it would examine them repeatedly."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _write(sessions: "Sessions", output: str, fmt: str) -> list[str]:
