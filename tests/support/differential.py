@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from headcount import sessionize
+from support.lanes import lane
 from support.running_service import Running, headcount
 
 ROOMS = ("red", "blue", "green / 1")
@@ -173,10 +174,15 @@ class Life:
     def _batch(self, totals):
         out = self.folder / "exported"
         headcount("export", "--database", self.service.database, "--format", "parquet", "-o", str(out))
-        sessions = sessionize(str(out / "events.parquet"))
-        differences = []
+        with lane("interpreted"):
+            small = sessionize(str(out / "events.parquet"))
+        with lane("compiled"):
+            sessions = sessionize(str(out / "events.parquet"))
+        differences = [] if small.summary == sessions.summary else ["summary: both ways of sessionize differ"]
         for name, batch in (("meetings", sessions.meetings), ("participants", sessions.participants)):
             exported = pq.read_table(out / f"{name}.parquet").to_pylist()
+            if batch.to_pylist() != getattr(small, name).to_pylist():
+                differences.append(f"{name}: both ways of sessionize differ")
             if _canonical(batch.to_pylist()) != _canonical(exported):
                 differences.append(f"{name}: the service and sessionize differ")
         meetings = sessions.meetings.to_pylist()

@@ -24,6 +24,7 @@ from headcount.settings import read_settings
 from headcount.store.log import Log
 from headcount.store.records import AppendResult
 from headcount.store.sources import SourceRow
+from support.lanes import LANES, lane
 
 NOW = 1_780_000_000_000
 FIELDS = (
@@ -92,9 +93,17 @@ class Entrances:
         }
 
     def sessions(self, form, events):
-        """Return the meetings and participants of a file with these events, or the refusal."""
+        """Return the meetings and participants of a file with these events, or the refusal, by both ways of `sessionize`."""
+        path = str(self.write(form, events))
+        by_kernel, compiled = (self._sessions(path, name) for name in LANES)
+        assert by_kernel == compiled
+        return compiled
+
+    @staticmethod
+    def _sessions(path, name):
         try:
-            found = sessionize(str(self.write(form, events)), as_of=NOW)
+            with lane(name):
+                found = sessionize(path, as_of=NOW)
         except BadInput as refused:
             return Refused(refused.reason)
         return found.meetings.to_pylist(), found.participants.to_pylist()

@@ -42,6 +42,7 @@ def exported(store, case, file):
     return result
 
 
+@pytest.mark.usefixtures("each_lane")
 @pytest.mark.parametrize("description", FILES, ids=lambda file: file.stem)
 def test_a_field_file_is_imported_or_refused(store, description):
     case = tomllib.loads(description.read_text())
