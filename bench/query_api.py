@@ -1,5 +1,7 @@
 """Response times of the API: a million meetings with five million stays, and 10,000 rooms with 50,000 people.
 
+Meetings have one to nine people, and last from 1 to 45 minutes.
+
     python bench/query_api.py [--meetings N] [--again]
 
 The store is created once, with the store's own statements, in bench/data.
@@ -20,6 +22,7 @@ import httpx2
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from figures import record
 from headcount.http.context import QueryContext
 from headcount.http.errors import HANDLERS
 from headcount.http.routes.queries import routes
@@ -36,6 +39,11 @@ PAST, LIVE = "past", "live"
 ROOMS, A_YEAR_MS = 10_000, 365 * 86_400_000
 NOW = 1_767_225_600_000
 PEOPLE_A_MEETING = 5
+FIGURES = {"/meetings?min_participants=3": "min_participants", "/meetings?min_duration=60": "min_duration"}
+_PLAIN_COUNT = """
+select count(*) from meetings
+where +domain = :domain and max_participants >= :people and end_ms - start_ms >= :duration
+"""
 
 
 def make(path: Path, meetings: int, *, attributes: bool = False) -> None:
@@ -80,7 +88,14 @@ def meeting_of(room: int, start: int | None) -> MeetingRow:
     if start is None:
         begun = NOW - 600_000 - room
         return MeetingRow(LIVE, meeting_id(LIVE, name, begun), name, begun, None, PEOPLE_A_MEETING)
-    return MeetingRow(PAST, meeting_id(PAST, name, start), name, start, start + 2_400_000, PEOPLE_A_MEETING)
+    people, duration = size_of(room, start)
+    return MeetingRow(PAST, meeting_id(PAST, name, start), name, start, start + duration, people)
+
+
+def size_of(room: int, start: int) -> tuple[int, int]:
+    """The number of people and the duration (ms) of a meeting: five and 23 minutes on average."""
+    chance = hash((room, start)) & 0xFFFF_FFFF
+    return 1 + chance % (2 * PEOPLE_A_MEETING - 1), 1_000 * (60 + chance // 16 % 2_640)
 
 
 def _attributes(room: int, number: int, chance: random.Random) -> str | None:
@@ -93,12 +108,13 @@ def _attributes(room: int, number: int, chance: random.Random) -> str | None:
 def stays_of(room: int, start: int | None, *, attributes: bool = False) -> Iterator[StayRow]:
     chance = random.Random(f"{room} {start}")
     begun = NOW - 600_000 - room if start is None else start
-    for n in range(PEOPLE_A_MEETING):
+    people, duration = (PEOPLE_A_MEETING, 0) if start is None else size_of(room, start)
+    for n in range(people):
         who = str(UUID(int=chance.getrandbits(128)))
-        leave = None if start is None else begun + 2_400_000 - 1_000 * n
+        leave = None if start is None else begun + duration - 1_000 * n
         user = chance.randrange(100_000)
         yield StayRow(
-            PAST if start is not None else LIVE, f"room-{room:05}", begun + 20_000 * n, who, leave,
+            PAST if start is not None else LIVE, f"room-{room:05}", begun + 1_000 * n, who, leave,
             None if leave is None else "reported", f"user-{user}", f"Person {user}",
             _attributes(room, n, chance) if attributes else None,
         )  # fmt: skip
@@ -173,6 +189,9 @@ async def measure(store: Store, pages: int) -> None:
         (past, f"/meetings?from={day}&to={day + 3_600}"),
         (past, "/meetings?min_participants=3"),
         (past, "/meetings?min_duration=60"),
+        (past, "/meetings?min_participants=3&min_duration=90"),
+        (past, f"/meetings?min_participants=3&from={day}&to={day + 30 * 86_400}"),
+        (past, "/meetings?min_participants=9&min_duration=2690"),
         (past, f"/meetings/{deep}"),
         (past, f"/meetings/{deep}/participants"),
         (past, f"/rooms/room-00042/presence?at={day}"),
@@ -183,6 +202,19 @@ async def measure(store: Store, pages: int) -> None:
     for client, url in asked:
         ms, size = await p50(client, url, 20)
         print(f"{ms:7.1f} ms  {size:9,}  {url}")
+        if url in FIGURES:
+            record(FIGURES[url], ms)
+
+
+async def compare(store: Store) -> None:
+    """Compare totals by size with plain counts of all meetings."""
+    client = client_of(store, PAST)
+    for people, duration in ((3, 0), (0, 60), (3, 90), (9, 2_690), (10, 0)):
+        url = f"/meetings?no_participants=true&limit=1&min_participants={people}&min_duration={duration}"
+        total = (await client.get(url)).json()["total_count"]
+        with store.database.reading() as connection:
+            values = {"domain": PAST, "people": people, "duration": 1_000 * duration}
+            assert total == connection.query(_PLAIN_COUNT, values)[0][0], url
 
 
 def main() -> None:
@@ -193,6 +225,7 @@ def main() -> None:
     path = store_with(asked.meetings, again=asked.again)
     store = open_store(str(path))
     print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING} participants; {ROOMS:,} active rooms")
+    asyncio.run(compare(store))
     asyncio.run(measure(store, min(5_000, asked.meetings // 200)))
     store.close()
 

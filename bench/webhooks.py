@@ -110,7 +110,7 @@ async def bare(port: int, messages: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(str(Path(folder) / "bare.db"))
         put(store, range(messages))
-        bodies = [(one.id, encode(one).encode()) for one in store.messages.after(0)]
+        bodies = [(one.id, encode(one, extensions=False).encode()) for one in store.messages.after(0)]
         store.close()
     rows = [endpoint(f"http://127.0.0.1:{port}/{n}", n) for n in range(ENDPOINTS)]
 

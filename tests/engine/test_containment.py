@@ -211,7 +211,7 @@ def emptied(database):
     with database.writing() as connection:
         for table in (
             "entries", "rooms", "deferred_rooms", "marks", "stays", "meetings", "meeting_counts", "superseded_meetings",
-            "corrections", "messages", "pending_notifications", "published_meetings", "pending_rollups",
+            "ended_meeting_counts", "corrections", "messages", "pending_notifications", "published_meetings", "pending_rollups",
         ):  # fmt: skip
             connection.run_text(f"delete from {table}")
         connection.run_text("update engine_state set cursor_position = 0")

@@ -12,6 +12,7 @@ from headcount.kernel import checkpoints
 from headcount.kernel.attributes import AttributeFilter, canonical, matches, text_of, values_of
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
+from headcount.store.meeting_counts import MINUTE_MS, PERIOD_MS
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import open_store
 from headcount.store.records import DAY_MS
@@ -120,10 +121,29 @@ class Life:
         table = self.table("key, value, start_s, id from meeting_attributes")
         assert [row for row in table if row[0] in KEYS] == sorted(of_meetings)
         table_by_day = Counter((key, value, start // (DAY_MS // 1_000)) for key, value, start, _ in table)
+        self._check_sizes(rows)
         counts = self.table("key, value, day, meetings from meeting_attribute_counts")
         assert [row for row in counts if row[3]] == sorted(
             (*day, number) for day, number in table_by_day.items()
         )
+
+    def _check_sizes(self, rows):
+        """Compare the filters by size with plain ones, and the counts of ended meetings with the meetings."""
+        for least in range(5):
+            assert self.meetings(min_participants=least) == [
+                row for row in rows if row.max_participants >= least
+            ]
+        for shortest in (5, 30):
+            assert self.meetings(min_duration=shortest, ongoing=False) == [
+                row for row in rows if row.end and row.end - row.start >= shortest
+            ]
+        cells = Counter(
+            (row.start // PERIOD_MS, (row.end - row.start) // MINUTE_MS, row.max_participants)
+            for row in rows
+            if row.end
+        )
+        counts = self.table("period, minutes, max_participants, meetings from ended_meeting_counts")
+        assert [row for row in counts if row[3]] == sorted((*cell, number) for cell, number in cells.items())
 
     def table(self, text):
         with self.store.database.reading() as connection:

@@ -20,7 +20,7 @@ from headcount.kernel.rules import NEVER
 from headcount.limits import index_text
 from headcount.store.database import Connection
 from headcount.store.records import DAY_MS, BatchChanges, RoomKey, StayRow
-from headcount.store.statements import with_lists
+from headcount.store.statements import with_lists, with_rows
 
 _LIST_SIZE: Final = 500
 _LOOKUPS: Final = 100
@@ -139,7 +139,7 @@ class AttributeIndexUpdate:
     def _meetings_of_rooms(self, spans: dict[RoomKey, tuple[Ms, Ms]]) -> Iterable[_Meeting]:
         rows = [(*key, *span) for key, span in spans.items()]
         for some in _parts(rows, _LOOKUPS):
-            yield from self._connection.query(*_with_rows(_MEETINGS_OF_ROOMS, some))
+            yield from self._connection.query(*with_rows(_MEETINGS_OF_ROOMS, some))
 
     def _rows(self, meetings: Collection[_Meeting]) -> set[_Row]:
         """Return the rows that follow from the stays of these meetings, as stored now."""
@@ -176,7 +176,7 @@ class AttributeIndexUpdate:
     def _existing(self, rows: set[_Row]) -> set[_Row]:
         found: set[_Row] = set()
         for some in _parts(sorted(rows), _LOOKUPS):
-            found |= set(self._connection.query(*_with_rows(_EXISTING, some)))
+            found |= set(self._connection.query(*with_rows(_EXISTING, some)))
         return found
 
     def _write(self, removed: Collection[_Row], added: Collection[_Row]) -> None:
@@ -206,10 +206,3 @@ def _end(at: Ms | None) -> Ms:
 
 def _parts(items: Sequence[Any], size: int) -> Iterable[list[Any]]:
     return (list(items[start : start + size]) for start in range(0, len(items), size))
-
-
-def _with_rows(text: str, rows: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Any]]:
-    """Return a statement about these rows and its values."""
-    values = {f"v_{n}_{k}": value for n, row in enumerate(rows) for k, value in enumerate(row)}
-    marks = (", ".join(f":v_{n}_{k}" for k in range(len(row))) for n, row in enumerate(rows))
-    return text.format(rows=", ".join(f"({mark})" for mark in marks)), values

@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 from json import dumps
 from typing import Any, Final
 
+import msgspec
+
 from headcount.kernel.attributes import AttributeFilter
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection
 from headcount.store.meeting_attributes import Term, terms_of_filters
+from headcount.store.meeting_counts import PERIOD_MS, Size, count_ended
 from headcount.store.records import DAY_MS, MeetingRow, SupersededMeeting
 
 _COLUMNS: Final = (
@@ -38,6 +41,21 @@ _HAS_STAY: Final = """(exists (
     and s.join_ms = m.carried_join_ms and s.participant_id = m.carried_participant_id and {conditions}
 ))"""
 """A stay of the meeting that fulfills several conditions, of which the index has only parts."""
+_PACKED: Final = """
+select cast(json_group_array(json_array(
+  domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id
+)) as text)
+from ({page}) as page
+"""
+"""A page as one text. SQLite releases the GIL at each row of a result, and under load getting it back takes longer."""
+_PAGE_BY_IDS: Final = """
+select {columns}
+from (select m.id from {source} {first} limit :limit) as page
+cross join meetings as m
+where m.domain = :domain and m.id = page.id
+{last}
+"""
+"""A page whose filter reads `meetings_by_start` alone: the rest of a meeting is read only if it matches."""
 _FEW: Final = 2_000
 """Up to this number of meetings with a value, these are read rather than those of a room."""
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
@@ -63,6 +81,9 @@ _OF_A_USER: Final = """(
 
 The meeting in which a stay began is the last one that started before it. SQLite evaluates cross joins in their order.
 """
+
+
+_decode = msgspec.json.Decoder(list[MeetingRow]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +140,34 @@ def select_page(
             clauses.append(f"{second} {sign}= :{side}_s")
             clauses.append(f"({second}, {name}) {sign} (:{side}_s, :{side}_id)")
             values |= {f"{side}_s": cursor.start // 1_000, f"{side}_id": cursor.id}
-    text = (
-        f"select {_COLUMNS} from {_source(wanted, lead)} where {' and '.join(clauses)}"  # noqa: S608 - our own
-        f" order by {second} {direction}, {name} {direction} limit :limit"
-    )
-    rows = [MeetingRow(*row) for row in connection.query(text, values | {"limit": page.limit})]
+    order = "order by {} {direction}, {} {direction}"
+    source = f"{_source(wanted, lead)} where {' and '.join(clauses)}"
+    first = order.format(second, name, direction=direction)
+    if lead is None and _is_by_size(wanted):
+        last = order.format("m.start_ms / 1000", "m.id", direction=direction)
+        text = _PAGE_BY_IDS.format(columns=_COLUMNS, source=source, first=first, last=last)
+    else:
+        text = f"select {_COLUMNS} from {source} {first} limit :limit"  # noqa: S608 - our own
+    ((packed,),) = connection.query(_PACKED.format(page=text), values | {"limit": page.limit})
+    rows = _decode(packed or "[]")
     return rows[::-1] if backwards else rows
 
 
 def count_meetings(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
-    """Return how many meetings match. Whole days have stored counts; the rest is counted one by one."""
+    """Return how many meetings match.
+
+    Whole days have stored counts, and whole periods have counts by size; the rest is counted one by one.
+    """
     if (split := _split_by_start(wanted)) is not None:
         started, running = split
         running = _bounded(connection, domain, running)
-        return _count_by_day(connection, domain, started, now) + _count_each(connection, domain, running, now)
-    wanted = _bounded(connection, domain, wanted)
+        return _count_started(connection, domain, started, now) + _count_each(
+            connection, domain, running, now
+        )
+    return _count_started(connection, domain, _bounded(connection, domain, wanted), now)
+
+
+def _count_started(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
     started = MeetingFilter(
         starts_from=wanted.starts_from, starts_before=wanted.starts_before, attributes=wanted.attributes
     )
@@ -142,17 +176,21 @@ def count_meetings(connection: Connection, domain: str, wanted: MeetingFilter, n
     if wanted == replace(started, ongoing=False):
         ongoing = _count_each(connection, domain, replace(started, ongoing=True), now)
         return _count_by_day(connection, domain, started, now) - ongoing
+    sized = replace(started, min_participants=wanted.min_participants, min_duration=wanted.min_duration)
+    if not wanted.attributes and wanted in (sized, replace(sized, ongoing=False)):
+        return _count_by_size(connection, domain, wanted, now)
     return _count_each(connection, domain, wanted, now)
 
 
 def _split_by_start(wanted: MeetingFilter) -> tuple[MeetingFilter, MeetingFilter] | None:
     """Return the meetings that start in a range of whole seconds, and those that run into it; None for other filters."""
     first, until = wanted.runs_from, wanted.runs_before
-    running = MeetingFilter(runs_from=first, runs_before=until, attributes=wanted.attributes)
+    running = replace(wanted, room=None, starts_from=None, starts_before=None, ongoing=None, user_id=None)
     if first is None or wanted != running or (until or 0) % 1_000:
         return None
-    before = first if until is None else min(first, until)
-    started = MeetingFilter(starts_from=first, starts_before=until, attributes=wanted.attributes)
+    second = -(-first // 1_000) * 1_000
+    before = second if until is None else min(second, until)
+    started = replace(wanted, runs_from=None, runs_before=None, starts_from=second, starts_before=until)
     return started, replace(running, runs_before=before)
 
 
@@ -170,15 +208,39 @@ def _count_by_day(connection: Connection, domain: str, wanted: MeetingFilter, no
     terms = terms_of_filters(wanted.attributes)
     if len(terms) > 1:
         return _count_each(connection, domain, wanted, now)
-    first, until = wanted.starts_from, wanted.starts_before
-    first_day = 0 if first is None else -(-first // DAY_MS)
-    until_day = NEVER if until is None else until // DAY_MS
-    if first_day >= until_day:
+    first, until = _whole_units(wanted, DAY_MS)
+    if first >= until:
         return _count_each(connection, domain, wanted, now)
-    days = _count_of_days(connection, domain, terms[0] if terms else None, first_day, until_day)
-    before = first is not None and replace(wanted, starts_before=first_day * DAY_MS)
-    after = until is not None and replace(wanted, starts_from=until_day * DAY_MS)
-    return days + sum(_count_each(connection, domain, part, now) for part in (before, after) if part)
+    days = _count_of_days(connection, domain, terms[0] if terms else None, first, until)
+    return days + _count_outside(connection, domain, wanted, now, first * DAY_MS, until * DAY_MS)
+
+
+def _count_by_size(connection: Connection, domain: str, wanted: MeetingFilter, now: Ms) -> int:
+    first, until = _whole_units(wanted, PERIOD_MS)
+    if first >= until:
+        return _count_each(connection, domain, wanted, now)
+    start, end = first * PERIOD_MS, until * PERIOD_MS
+    size = Size(wanted.min_participants or 0, wanted.min_duration or 0)
+    total = count_ended(connection, domain, first, until, size)
+    if wanted.ongoing is None:
+        ongoing = replace(wanted, ongoing=True, starts_from=start, starts_before=end)
+        total += _count_each(connection, domain, ongoing, now)
+    return total + _count_outside(connection, domain, wanted, now, start, end)
+
+
+def _whole_units(wanted: MeetingFilter, unit: Ms) -> tuple[int, int]:
+    """Return the first whole unit of time in which the meetings start, and the unit after the last one."""
+    first = 0 if wanted.starts_from is None else -(-wanted.starts_from // unit)
+    return first, (NEVER if wanted.starts_before is None else wanted.starts_before) // unit
+
+
+def _count_outside(
+    connection: Connection, domain: str, wanted: MeetingFilter, now: Ms, start: Ms, end: Ms
+) -> int:
+    """Return how many meetings match that do not start between `start` and `end`."""
+    before = wanted.starts_from is not None and replace(wanted, starts_before=start)
+    after = wanted.starts_before is not None and replace(wanted, starts_from=end)
+    return sum(_count_each(connection, domain, part, now) for part in (before, after) if part)
 
 
 def _count_of_days(connection: Connection, domain: str, term: Term | None, first: int, until: int) -> int:
@@ -306,6 +368,10 @@ def _source(wanted: MeetingFilter, lead: Term | None) -> str:
         conditions, _ = _of_stay(wanted.attributes)
         return _OF_A_USER.format(conditions=f" and {conditions}" if conditions else "")
     return "meetings as m" if lead is None else _WITH_ATTRIBUTE
+
+
+def _is_by_size(wanted: MeetingFilter) -> bool:
+    return wanted.min_participants is not None or wanted.min_duration is not None
 
 
 def _seconds_up(at: Ms | None) -> int | None:

@@ -4,21 +4,21 @@ Responsible for meetings, their participants, and who is present. Must not know 
 end here, and callers who show a duration pass the time.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
 from headcount.kernel.attributes import AttributeFilter, Attributes
 from headcount.kernel.events import Ms
 from headcount.kernel.journal import FIRST_MARK, Mark
-from headcount.kernel.meetings import Entry, clip_stay
+from headcount.kernel.meetings import Entry
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, consistent_read
+from headcount.store.meeting_entries import entries_of, few_entries_of
 from headcount.store.meeting_lists import MeetingFilter, Page, count_meetings, select_page
-from headcount.store.paging import LEFT_BY, entries_in_pages, entries_page, matching_page, stay_of
+from headcount.store.paging import entries_in_pages, entries_page, matching_page
 from headcount.store.provenance import LoggedEvent, logged_event
 from headcount.store.records import (
     Correction,
@@ -33,8 +33,6 @@ from headcount.store.statements import with_lists
 
 _LIST_SIZE: Final = 500
 _PAGE_SIZE: Final = 5_000
-_JOIN_AND_PARTICIPANT: Final = itemgetter(Entry._fields.index("join"), Entry._fields.index("participant_id"))
-"""The key of `in_order` (R11), for lists that may be long."""
 
 PresenceRow = tuple[str, Ms, str, str | None, str | None]
 """A present participant: room, join, participant_id, user_id, user_name; with attributes they are a sixth part.
@@ -98,8 +96,8 @@ class Meetings:
             yield MeetingList(
                 count_meetings(connection, domain, wanted, now),
                 rows,
-                _few_entries(connection, rows, few) if few else None,
-                {} if user is None else _entries(connection, rows, user),
+                few_entries_of(connection, rows, few) if few else None,
+                {} if user is None else entries_of(connection, rows, user),
                 lambda meeting: entries_in_pages(connection, meeting, _PAGE_SIZE),
             )
 
@@ -139,7 +137,7 @@ class Meetings:
     def entries(self, meetings: Sequence[MeetingRow]) -> dict[str, list[Entry]]:
         """Return the entries of each meeting by id, in order of join, then participant_id (R11)."""
         with self._database.reading() as connection:
-            return _entries(connection, meetings)
+            return entries_of(connection, meetings)
 
     def participants(
         self,
@@ -368,60 +366,3 @@ def _presence_pages(
 def _mark_before(connection: Connection, domain: str, room: str, at: Ms) -> Mark:
     row = connection.row("select_mark_before", domain=domain, room=room, at=at)
     return FIRST_MARK if row is None else decode_mark(*row)
-
-
-def _few_entries(
-    connection: Connection, meetings: Sequence[MeetingRow], few: int
-) -> dict[str, list[Entry]] | None:
-    """Return the entries of each meeting, or None if they are more than `few`."""
-    if not meetings:
-        return {}
-    rows = _stay_rows(connection, meetings, None, few + 1)
-    return _clipped_entries(meetings, rows) if len(rows) <= few else None
-
-
-def _entries(
-    connection: Connection, meetings: Sequence[MeetingRow], user_id: str | None = None
-) -> dict[str, list[Entry]]:
-    """Return the entries of each meeting: all of them, or those of one user."""
-    return _clipped_entries(meetings, _stay_rows(connection, meetings, user_id, NEVER) if meetings else [])
-
-
-def _stay_rows(
-    connection: Connection, meetings: Sequence[MeetingRow], user_id: str | None, limit: int
-) -> list[tuple[Any, ...]]:
-    values = {
-        "domain": meetings[0].domain,
-        "ids": [meeting.id for meeting in meetings],
-        "never": NEVER,
-        "limit": limit,
-    }
-    if user_id is None:
-        return connection.query(*with_lists("select_meeting_stays", values))
-    return connection.query(*with_lists("select_meeting_stays_of_user", values | {"user_id": user_id}))
-
-
-def _clipped_entries(
-    meetings: Sequence[MeetingRow], rows: Iterable[tuple[Any, ...]]
-) -> dict[str, list[Entry]]:
-    found: dict[str, list[Entry]] = {meeting.id: [] for meeting in meetings}
-    bounds = {
-        meeting.id: (meeting.start, NEVER if meeting.end is None else meeting.end) for meeting in meetings
-    }
-    ends = {meeting.id: meeting.end for meeting in meetings}
-    make = Entry._make
-    for name, participant_id, join, leave, left_by, user_id, user_name, attributes in rows:
-        start, until = bounds[name]
-        if leave is not None and start <= join < leave <= until:
-            # Nearly all stays are within their meeting, and there may be very many.
-            found[name].append(
-                make((participant_id, user_id, user_name, join, leave, LEFT_BY[left_by], attributes))
-            )
-            continue
-        stay = stay_of(participant_id, join, leave, left_by, user_id, user_name, attributes)
-        entry = clip_stay(stay, start, ends[name])
-        if entry is not None:
-            found[name].append(entry)
-    for entries in found.values():
-        entries.sort(key=_JOIN_AND_PARTICIPANT)
-    return found

@@ -5,7 +5,7 @@ Positions are assigned under a lock, so that entries commit in their order and a
 Responsible for connections and their errors. Must not know the tables.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ class PostgresConnection:
     def row(self, name: str, /, **values: Any) -> tuple[Any, ...] | None:
         return self._run(statement(name), values).fetchone()
 
-    def query(self, text: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def query(self, text: str, values: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
         return self._run(text, values).fetchall()
 
     def run(self, name: str, /, **values: Any) -> int:
@@ -84,7 +84,7 @@ class PostgresConnection:
             written += self.raw.execute(for_postgres(insert_json(text)).encode(), (encoded,)).rowcount
         return written
 
-    def _run(self, text: str, values: dict[str, Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
+    def _run(self, text: str, values: Mapping[str, Any] | Sequence[Any]) -> "psycopg.Cursor[tuple[Any, ...]]":
         return self.raw.execute(for_postgres(text).encode(), values)
 
 

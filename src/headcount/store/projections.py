@@ -14,6 +14,7 @@ from headcount.store.database import Connection, Database, LeadershipLost, Store
 from headcount.store.journal import StoredJournal
 from headcount.store.log import append_to, events_after
 from headcount.store.meeting_attributes import AttributeIndexUpdate
+from headcount.store.meeting_counts import EndedCountUpdate
 from headcount.store.records import (
     DAY_MS,
     BatchChanges,
@@ -149,8 +150,10 @@ def _write(connection: Connection, batch: BatchChanges) -> None:
         "upsert_pending_stay",
         [row for row in batch.pending_stays.values() if row is not None],
     )
+    ended_counts = EndedCountUpdate(connection, batch)
     _write_meetings(connection, batch.meetings)
     _put(connection, "update_meeting_progress", [(*row, *key) for key, row in batch.progress.items()])
+    ended_counts.finish()
     _put(connection, "update_carried_stay", [(*row, *key) for key, row in batch.carried.items()])
     attribute_index.finish()
     superseded = {row[:2]: row for row in batch.superseded}

@@ -22,6 +22,7 @@ _TABLES: Final = {
         2,
     ),
     "meeting_counts": ("domain, day, meetings", 2),
+    "ended_meeting_counts": ("domain, period, minutes, max_participants, meetings", 4),
     "meeting_attributes": ("domain, key, value, start_s, id", 5),
     "meeting_attribute_counts": ("domain, key, value, day, meetings", 4),
     "attribute_keys": ("domain, key", 2),
@@ -54,7 +55,9 @@ _COMPARED: Final = tuple(
     table for table in _TABLES if table not in {"attribute_keys", "rooms", "deferred_rooms", "long_values"}
 )
 """Keys and long values of stays that were corrected remain."""
-_EMPTY: Final = {"meeting_counts": "meetings = 0", "meeting_attribute_counts": "meetings = 0"}
+_EMPTY: Final = dict.fromkeys(
+    ("meeting_counts", "ended_meeting_counts", "meeting_attribute_counts"), "meetings = 0"
+)
 """Conditions of rows that are equal to no row."""
 
 

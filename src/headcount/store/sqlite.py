@@ -9,7 +9,7 @@ import os
 import sqlite3
 import struct
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -52,7 +52,7 @@ class SqliteConnection:
         found: tuple[Any, ...] | None = self.raw.execute(statement(name), values).fetchone()
         return found
 
-    def query(self, text: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def query(self, text: str, values: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
         return self.raw.execute(text, values).fetchall()
 
     def run(self, name: str, /, **values: Any) -> int:

@@ -6,7 +6,7 @@ Must not know connections, or what a statement means.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _ROW = re.compile(r"values (\((?:\?(?:, )?)+\))")
 _INSERT = re.compile(r"insert into (\w+) \(([^)]*)\)")
+_JSON_FUNCTIONS = {"json_group_array(": "json_agg(", "json_array(": "json_build_array("}
+"""PostgreSQL's names of SQLite's functions."""
 _VALUE = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 
@@ -59,6 +61,13 @@ def with_lists(name: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any
     return text, single | {f"{key}_{n}": value for key in lists for n, value in enumerate(values[key])}
 
 
+def with_rows(text: str, rows: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Any]]:
+    """Return a statement about these rows, which stand for `{rows}` in it, and its values."""
+    values = {f"v_{n}_{k}": value for n, row in enumerate(rows) for k, value in enumerate(row)}
+    marks = (", ".join(f":v_{n}_{k}" for k in range(len(row))) for n, row in enumerate(rows))
+    return text.format(rows=", ".join(f"({mark})" for mark in marks)), values
+
+
 def _as_many(key: str, number: int | None) -> str:
     if number is None:
         return f":{key}"
@@ -95,4 +104,6 @@ def is_insert(text: str) -> bool:
 @cache
 def for_postgres(text: str) -> str:
     """Return the same statement with values as psycopg expects them."""
+    for name, other in _JSON_FUNCTIONS.items():
+        text = text.replace(name, other)
     return _VALUE.sub(r"%(\1)s", text.replace("%", "%%")).replace("?", "%s")

@@ -13,6 +13,7 @@ from support.running_service import Running, headcount
     "change",
     [
         "update meeting_counts set meetings = meetings + 1",
+        "update ended_meeting_counts set meetings = meetings + 1",
         "update meetings set max_participants = max_participants + 1",
         "delete from stays where participant_id = 'p-0'",
         "update room_quarters set participant_ms = participant_ms + 1",

@@ -22,7 +22,7 @@ where domain = :domain
   and id in (:ids)
 
 -- name: select_attributes_of_meetings
--- Attributes of the entries of each meeting. Served as select_meeting_stays is.
+-- Attributes of the entries of each meeting. Served by the primary keys.
 select m.id, s.attributes
 from meetings as m
 join stays as s on s.domain = m.domain

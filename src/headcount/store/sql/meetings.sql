@@ -54,11 +54,12 @@ order by start_ms / 1000
 limit 1
 
 -- name: select_ongoing_meeting_ids
--- Served by ongoing_meetings.
+-- Served by ongoing_meetings: the last condition is always true, but SQLite would not use the index without it.
 select room, id
 from meetings
 where domain = :domain
   and end_ms is null
+  and start_ms / 1000 >= 0
 
 -- name: count_meetings_by_day
 select coalesce(sum(meetings), 0)
@@ -201,45 +202,24 @@ where domain = :domain
 order by since_ms, room
 limit :limit
 
--- name: select_meeting_stays
--- Stays that began within each meeting, and the stay that a reset carried into it. Served by the primary keys.
-select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name, s.attributes
-from meetings as m
-join stays as s on s.domain = m.domain
-  and s.room = m.room
-  and s.join_ms >= m.start_ms
-  and s.join_ms < coalesce(m.end_ms, :never)
-where m.domain = :domain
-  and m.id in (:ids)
-union all
-select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name, s.attributes
-from meetings as m
-join stays as s on s.domain = m.domain
-  and s.room = m.room
-  and s.join_ms = m.carried_join_ms
-  and s.participant_id = m.carried_participant_id
-where m.domain = :domain
-  and m.id in (:ids)
-limit :limit
-
--- name: select_meeting_stays_of_user
-select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name, s.attributes
-from meetings as m
-join stays as s on s.domain = m.domain
-  and s.room = m.room
-  and s.join_ms >= m.start_ms
-  and s.join_ms < coalesce(m.end_ms, :never)
-where m.domain = :domain
-  and m.id in (:ids)
-  and s.user_id = :user_id
-union all
-select m.id, s.participant_id, s.join_ms, s.leave_ms, s.left_by, s.user_id, s.user_name, s.attributes
-from meetings as m
-join stays as s on s.domain = m.domain
-  and s.room = m.room
-  and s.join_ms = m.carried_join_ms
-  and s.participant_id = m.carried_participant_id
-where m.domain = :domain
-  and m.id in (:ids)
-  and s.user_id = :user_id
-limit :limit
+-- name: select_stays_of_ranges
+-- Stays that began within ranges of time in rooms, as one text, served by the primary key. SQLite releases the GIL at each
+-- row of a result, and under load getting it back takes longer than the row.
+with ranges (number, room, start_ms, until_ms, participant_id) as (
+  values (?, ?, ?, ?, ?)
+)
+select cast(json_group_array(json_array(
+  number, participant_id, user_id, user_name, join_ms, leave_ms, left_by, attributes
+)) as text)
+from (
+  select r.number, s.participant_id, s.user_id, s.user_name, s.join_ms, s.leave_ms, s.left_by, s.attributes
+  from ranges as r
+  cross join stays as s
+  where s.domain = ?
+    and s.room = r.room
+    and s.join_ms >= r.start_ms
+    and s.join_ms < r.until_ms
+    and (r.participant_id is null or s.participant_id = r.participant_id)
+    and (cast(? as text) is null or s.user_id = ?)
+  limit ?
+) as found

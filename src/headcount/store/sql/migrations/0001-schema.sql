@@ -126,15 +126,22 @@ create table meetings (
   primary key (domain, id)
 ) {clustered};
 
-create index meetings_by_start on meetings (domain, (start_ms / 1000), id);
+-- The last three columns let a filter by size or end read this index alone.
+create index meetings_by_start on meetings (
+  domain, (start_ms / 1000), id, start_ms, end_ms, max_participants
+);
 
 create index meetings_by_room on meetings (domain, room, (start_ms / 1000), id);
 
-create index ongoing_meetings on meetings (domain, (start_ms / 1000), id)
+create index ongoing_meetings on meetings (
+  domain, (start_ms / 1000), id, start_ms, end_ms, max_participants
+)
 where end_ms is null;
 
--- Serves the longest duration: a meeting that started longer before a window cannot overlap it.
-create index meetings_by_duration on meetings (domain, (end_ms - start_ms))
+-- Serves the longest duration: a meeting that started longer before a window cannot overlap it. Serves counts, too.
+create index meetings_by_duration on meetings (
+  domain, (end_ms - start_ms), start_ms, end_ms, max_participants
+)
 where end_ms is not null;
 
 -- Number of meetings that started on each day (UTC), so that a count needs no scan.
@@ -143,6 +150,16 @@ create table meeting_counts (
   day bigint not null,
   meetings bigint not null,
   primary key (domain, day)
+) {clustered};
+
+-- Number of ended meetings by size. They started in a period of 30 days (UTC) and lasted a number of whole minutes.
+create table ended_meeting_counts (
+  domain {text} not null,
+  period bigint not null,
+  minutes bigint not null,
+  max_participants integer not null,
+  meetings bigint not null,
+  primary key (domain, period, minutes, max_participants)
 ) {clustered};
 
 -- Which meetings have an entry with which value of an attribute; `value` is a digest if it is long.
