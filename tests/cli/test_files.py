@@ -426,6 +426,7 @@ def test_help_loads_neither_arrow_nor_numba():
 
 WITHOUT = ("numba", "numpy", "pandas", "pyarrow")
 """What a small file must not load, and what is missing without the extra."""
+COMPILERS = ("numba", "llvmlite")
 
 
 def run_without(extra_packages, *arguments, given=None):
@@ -472,6 +473,23 @@ def test_standard_input_needs_no_extra(story):
 def test_a_room_in_a_small_file_needs_no_extra(command):
     answer = run_without(WITHOUT, *command, ROOT / "docs/examples/monday.csv", "--room", "standup")
     assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.process
+def test_few_events_of_any_form_compile_nothing(story, tmp_path):
+    rows = [json.loads(line) for line in story.read_text().splitlines()]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "events.parquet")
+    answer = run_without(COMPILERS, "sessionize", tmp_path / "events.parquet", "-o", tmp_path / "out")
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.process
+def test_rows_are_checked_before_anything_compiles(tmp_path):
+    invalid = write_lines(tmp_path / "events.csv", f"room,participant_id,kind,at\nblue,ada,enters,{NINE}\n")
+    answer = run_without(COMPILERS, "sessionize", invalid)
+    assert (answer.returncode, "line 2: kind must be join, leave or end" in answer.stderr) == (2, True), (
+        answer.stderr
+    )
 
 
 @pytest.mark.process
