@@ -1,5 +1,7 @@
 """Speed of a live room, interpreted, on one core. Prints one JSON object.
 
+    python bench/live_kernel.py [--stays 200000] [--runs 3]
+
 `events_per_s`: `Room.handle` and `advance` over ten thousand rooms, with events in order of time. Each
 room advances when its deadline has passed. `few_rooms_events_per_s`: the same
 over a hundred rooms, which fit into the processor's cache. `crowd_ratio`: the cost of an event
@@ -10,15 +12,18 @@ All results are processor time. The preparation does not slow down the loop. Dec
 use, creating rooms at their first event, or both, was no faster, and up to a tenth slower.
 """
 
+import argparse
 import gc
 import json
 import random
 import sys
 import time
 
+from figures import record
 from headcount import Event, Kind, Room
 
 MINUTE = 60_000
+FULL = 200_000
 
 
 def traffic(rooms: int, stays: int, seed: int = 1) -> list[Event]:
@@ -40,7 +45,7 @@ def traffic(rooms: int, stays: int, seed: int = 1) -> list[Event]:
     ]
 
 
-def events_per_s(rooms: int, stays: int = 200_000) -> float:
+def events_per_s(rooms: int, stays: int) -> float:
     events = traffic(rooms, stays)
     live = {name: Room("default", name) for name in dict.fromkeys(event.room for event in events)}
     gc.collect()
@@ -57,7 +62,7 @@ def events_per_s(rooms: int, stays: int = 200_000) -> float:
     return len(events) / (time.process_time() - began)
 
 
-def crowd(people: int, visits: int = 50_000) -> float:
+def crowd(people: int, visits: int) -> float:
     """Seconds an event in a room where so many stay all the while and visitors come and go."""
     room = Room("default", "crowd")
     for number in range(people):
@@ -83,24 +88,33 @@ def visited(room: Room, t: int, visits: int) -> float:
     return (time.process_time() - began) / len(events)
 
 
-def marathon() -> float:
+def marathon(stays: int) -> float:
     room = Room("default", "marathon")
     room.handle(Event(Kind.JOIN, "marathon", 0, "host"), 0)
-    first = visited(room, MINUTE, 30_000)
-    visited(room, 100 * MINUTE, 300_000)
-    return visited(room, 1000 * MINUTE, 30_000) / first
+    first = visited(room, MINUTE, stays // 10)
+    visited(room, 100 * MINUTE, stays)
+    return visited(room, 1000 * MINUTE, stays // 10) / first
 
 
 def main() -> None:
-    small = min(crowd(10) for _ in range(3))
-    large = min(crowd(100_000) for _ in range(3))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--stays", type=int, default=FULL, help="stays of all rooms")
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    stays, runs = options.stays, range(options.runs)
+    small = min(crowd(10, stays // 4) for _ in runs)
+    large = min(crowd(stays // 2, stays // 4) for _ in runs)
     figures = {
-        "events_per_s": max(events_per_s(10_000) for _ in range(3)),
-        "few_rooms_events_per_s": max(events_per_s(100) for _ in range(3)),
+        "events_per_s": max(events_per_s(stays // 20, stays) for _ in runs),
+        "few_rooms_events_per_s": max(events_per_s(100, stays) for _ in runs),
         "crowd_ratio": large / small,
-        "marathon_ratio": marathon(),
+        "marathon_ratio": marathon(3 * stays // 2),
     }
     sys.stdout.write(json.dumps(figures) + "\n")
+    if stays == FULL:
+        record("kernel", figures["events_per_s"])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ SMALL = {
     "ingest_postgres.py": "--batches 4 --runs 1",
     "large_room.py": "--people 2000 --seconds 1 --runs 1",
     "late_events.py": "--events 2000 --people 2000",
+    "live_kernel.py": "--stays 2000 --runs 1",
     "sources.py": "--seconds 0.01 --runs 1",
     "starting.py": "--stays 2000 --runs 1",
     "stream.py": "--readers 20",

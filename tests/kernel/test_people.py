@@ -30,11 +30,15 @@ def end(at, **known):
 
 def people_after(*events):
     """Return the participants of a room after these events, in order of time."""
-    people = People([])
+    return people_and_changes_after(*events)[0]
+
+
+def people_and_changes_after(*events):
+    people, changes = People(), []
     people.presence_changes = []
     for at, simultaneous in groupby(events, key=lambda event: event.at):
-        people.apply(at, list(simultaneous))
-    return people
+        people.apply(at, list(simultaneous), changes)
+    return people, changes
 
 
 def stays(people):
@@ -43,7 +47,7 @@ def stays(people):
 
 
 def ignored(*events):
-    return [change for change in people_after(*events).changes if isinstance(change, EventIgnored)]
+    return [change for change in people_and_changes_after(*events)[1] if isinstance(change, EventIgnored)]
 
 
 # Ignored events.
@@ -59,23 +63,25 @@ def test_each_of_two_ends_of_an_empty_room_is_ignored():
 
 
 def test_an_end_of_another_session_is_ignored():
-    people = people_after(join(0, source_session="s1"), end(5, source_session="s2"))
-    assert people.changes == [EventIgnored(5, None, Kind.END, Reason.ROOM_ALREADY_EMPTY)]
+    people, changes = people_and_changes_after(join(0, source_session="s1"), end(5, source_session="s2"))
+    assert changes == [EventIgnored(5, None, Kind.END, Reason.ROOM_ALREADY_EMPTY)]
     assert list(people.open_stays) == ["a"]
 
 
 @pytest.mark.parametrize("known", [(None, None), ("s1", None), (None, "s1"), ("s1", "s1")])
 def test_an_end_closes_the_stays_of_its_session_and_those_of_an_unknown_one(known):
-    people = people_after(join(0, source_session=known[0]), end(5, source_session=known[1]))
-    assert people.changes == []
+    people, changes = people_and_changes_after(
+        join(0, source_session=known[0]), end(5, source_session=known[1])
+    )
+    assert changes == []
     assert stays(people) == [Stay("a", 0, 5, LeftBy.ROOM_ENDED)]
 
 
 def test_an_end_that_closes_one_of_two_sessions_is_not_ignored():
-    people = people_after(
+    people, changes = people_and_changes_after(
         join(0, "a", source_session="s1"), join(1, "b", source_session="s2"), end(5, source_session="s1")
     )
-    assert people.changes == []
+    assert changes == []
     assert list(people.open_stays) == ["b"]
 
 
@@ -85,8 +91,8 @@ def test_an_end_closes_other_stays_while_somebody_joins():
 
 
 def test_an_end_that_only_confirms_an_inferred_leave_is_ignored():
-    people = people_after(join(0), leave(3, **INFERRED), end(5))
-    assert people.changes == [EventIgnored(5, None, Kind.END, Reason.ROOM_ALREADY_EMPTY)]
+    people, changes = people_and_changes_after(join(0), leave(3, **INFERRED), end(5))
+    assert changes == [EventIgnored(5, None, Kind.END, Reason.ROOM_ALREADY_EMPTY)]
     assert people.pack_unconfirmed() == ()
 
 
@@ -180,10 +186,10 @@ def counted(*events):
 
 
 def test_a_new_name_of_a_counted_stay_is_published():
-    people = counted(join(0))
-    people.apply(5, [join(5, user_name="Ann")])
+    changes = []
+    counted(join(0)).apply(5, [join(5, user_name="Ann")], changes)
     named = Stay("a", 0, None, None, None, "Ann")
-    assert people.changes == [
+    assert changes == [
         EventIgnored(5, "a", Kind.JOIN, Reason.DUPLICATE_JOIN),
         ParticipantNamed(5, named),
     ]
@@ -191,18 +197,17 @@ def test_a_new_name_of_a_counted_stay_is_published():
 
 
 def test_a_new_user_id_of_a_counted_stay_is_published():
-    people = counted(join(0, user_name="Ann"))
-    people.apply(5, [join(5, user_id="u1")])
-    assert people.changes[-1] == ParticipantNamed(5, Stay("a", 0, None, None, "u1", "Ann"))
+    changes = []
+    counted(join(0, user_name="Ann")).apply(5, [join(5, user_id="u1")], changes)
+    assert changes[-1] == ParticipantNamed(5, Stay("a", 0, None, None, "u1", "Ann"))
 
 
 def test_known_names_and_names_of_pending_stays_are_not_published():
-    known = counted(join(0, user_name="Ann"))
-    known.apply(5, [join(5, user_name="Ann")])
-    too_new = people_after(join(0))
-    too_new.apply(5, [join(5, user_name="Ann")])
+    known, too_new = counted(join(0, user_name="Ann")), people_after(join(0))
     for people in (known, too_new):
-        assert not any(isinstance(change, ParticipantNamed) for change in people.changes)
+        changes = []
+        people.apply(5, [join(5, user_name="Ann")], changes)
+        assert not any(isinstance(change, ParticipantNamed) for change in changes)
 
 
 def test_a_name_in_the_leave_was_unknown_at_the_join():
@@ -247,11 +252,11 @@ def test_where_a_stay_closes_and_none_opens_a_join_of_that_instant_names_it_too(
 def test_an_inferred_leave_is_unconfirmed_until_a_reported_join():
     people = people_after(join(0), leave(5, **INFERRED))
     assert people.phase("a") == OUT_UNCONFIRMED
-    people.apply(7, [join(7, **INFERRED)])
+    people.apply(7, [join(7, **INFERRED)], [])
     assert people.phase("a") == IN_UNCONFIRMED
-    people.apply(9, [join(9)])
+    people.apply(9, [join(9)], [])
     assert people.phase("a") == IN
-    people.apply(11, [leave(11)])
+    people.apply(11, [leave(11)], [])
     assert people.phase("a") == OUT
     assert people.pack_unconfirmed() == ()
 
@@ -329,7 +334,7 @@ def test_unconfirmed_leaves_are_packed_by_participant_and_restored():
     )  # fmt: skip
     packed = people.pack_unconfirmed()
     assert [values[0][0] for values in packed] == ["a", "b"]
-    again = People([])
+    again = People()
     again.restore_unconfirmed(packed)
     assert again.pack_unconfirmed() == packed
     assert again.unconfirmed["b"].stay.to_stay() == Stay("b", 0, 5, LeftBy.SNAPSHOT, "u1", "Bob")
@@ -337,17 +342,17 @@ def test_unconfirmed_leaves_are_packed_by_participant_and_restored():
 
 def test_names_after_an_inferred_leave_survive_a_restart():
     people = people_after(join(0), leave(5, **INFERRED), leave(7, user_name="Ann", **INFERRED))
-    restored = People([])
+    restored = People()
     restored.restore_unconfirmed(people.pack_unconfirmed())
     stay = restored.unconfirmed["a"].stay
     assert stay.to_stay() == Stay("a", 0, 5, LeftBy.SNAPSHOT)
-    restored.apply(9, [leave(9)])
+    restored.apply(9, [leave(9)], [])
     assert stay.to_stay() == Stay("a", 0, 9, LeftBy.REPORTED, None, "Ann")
 
 
 def test_rooms_do_not_share_unconfirmed_leaves():
     people_after(join(0), leave(5, **INFERRED))
-    assert People([]).unconfirmed == {}
+    assert People().unconfirmed == {}
 
 
 def test_a_packed_stay_has_all_fields():
@@ -395,10 +400,10 @@ def test_an_end_is_compared_with_the_session_of_the_stay_that_was_last_closed_by
         end(9, source_session="s1"),
     )  # fmt: skip
     assert people.phase("a") == OUT_UNCONFIRMED
-    restored = People([])
+    restored = People()
     restored.restore_unconfirmed(people.pack_unconfirmed())
     for one in (people, restored):
-        one.apply(11, [end(11, source_session="s2")])
+        one.apply(11, [end(11, source_session="s2")], [])
         assert one.phase("a") == OUT
 
 
@@ -418,13 +423,13 @@ def test_presence_changes_are_published_at_once():
 
 
 def test_presence_changes_are_published_only_if_they_are_watched():
-    people = People([])
+    people = People()
     for at, simultaneous in [
         (0, [join(0), join(0, "b")]),
         (5, [leave(5), leave(5, "b")]),
         (7, [join(7)]),
         (9, [leave(9)]),
     ]:
-        people.apply(at, simultaneous)
+        people.apply(at, simultaneous, [])
     assert people.presence_changes is None
     assert len(people.moves) == 6

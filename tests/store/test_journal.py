@@ -54,7 +54,8 @@ def test_the_journal_has_finalized_and_uncommitted_events(store):
     appended(store, join(7, "c"))
     journal = past(store, T + 40, position)
     assert moments(journal.between(T, T + 100)) == [5]
-    journal.record([join(60), join(60, "b")])
+    journal.record(join(60))
+    journal.record(join(60, "b"))
     journal.insert(join(3, "late"))
     assert moments(journal.between(T, T + 100)) == [3, 5, 60, 60]
     assert moments(journal.between(T + 3, T + 60)) == [5, 60, 60]
@@ -63,7 +64,7 @@ def test_the_journal_has_finalized_and_uncommitted_events(store):
 
 def test_committed_events_are_read_from_the_store_only(store):
     journal = past(store, T, 0)
-    journal.record([join(60)])
+    journal.record(join(60))
     journal.mark(Mark(T + 60))
     position = appended(store, join(60))
     journal.committed(T + 60, position)

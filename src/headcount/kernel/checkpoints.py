@@ -47,7 +47,7 @@ class Start(NamedTuple):
     @classmethod
     def at_mark(cls, mark: Mark) -> "Start":
         """Return the state at a mark: an empty room, with the inferred leaves not confirmed yet."""
-        restored = People([])
+        restored = People()
         restored.restore_unconfirmed(mark.unconfirmed)
         people: dict[str, ParticipantState] = {
             participant_id: (None, inferred_leave)
@@ -73,7 +73,7 @@ class Start(NamedTuple):
             )
         people.other_count = self.other_count
         people.moves.extend((t, copied(stay), is_join) for t, stay, is_join in self.moves)
-        sittings = Sittings(domain, room, rules, people.changes)
+        sittings = Sittings(domain, room, rules, people.moves)
         sittings.restore(self.state, self.meeting_id)
         return sittings
 
@@ -93,7 +93,7 @@ class _Checkpoint:
         self.state = sittings.state
         self.meeting_id = sittings.meeting_id
         self.before_images: dict[str, ParticipantState] = {}
-        self.moves = tuple(sittings.undecided())
+        self.moves = tuple(sittings.moves)
 
 
 class Checkpoints:

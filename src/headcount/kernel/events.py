@@ -33,9 +33,9 @@ class InvalidEvent(ValueError):
     """An event with invalid fields. The message gives the reason and the fix."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Event:
-    """One fact about one room (R1).
+    """One fact about one room (R1). Nothing may change it: it is not frozen only because that doubles the cost of making it.
 
     `at` and `joined_at` are milliseconds since the epoch. `participant_id` names a
     connection and is absent from an `end`, which concerns everybody. `joined_at` is
@@ -106,7 +106,7 @@ def _first_with_nul(event: Event) -> str:
 def _clear_empty_texts(event: Event) -> None:
     for name in ("user_id", "user_name", "source_session"):
         if getattr(event, name) == "":
-            object.__setattr__(event, name, None)
+            setattr(event, name, None)
 
 
 def implied_join(leave: Event) -> Event:

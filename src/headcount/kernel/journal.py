@@ -38,9 +38,9 @@ class Journal:
         self._events = list(events)
         self._marks = list(marks)
 
-    def record(self, events: Sequence[Event]) -> None:
-        """Append the events of one instant, later than all before."""
-        self._events.extend(events)
+    def record(self, event: Event) -> None:
+        """Append an event, not earlier than all before."""
+        self._events.append(event)
 
     def insert(self, event: Event) -> None:
         """Insert a late event."""
@@ -85,8 +85,8 @@ class Overlay:
         self._marks: list[Mark] = []
         self._copy: Journal | None = None
 
-    def record(self, events: Sequence[Event]) -> None:
-        (self._later.extend if self._copy is None else self._copy.record)(events)
+    def record(self, event: Event) -> None:
+        (self._later.append if self._copy is None else self._copy.record)(event)
 
     def mark(self, mark: Mark) -> None:
         (self._marks.append if self._copy is None else self._copy.mark)(mark)
@@ -117,7 +117,7 @@ class Overlay:
 class JournalProtocol(Protocol):
     """What a room needs of the store of its finalized events. See `Journal` for each method."""
 
-    def record(self, events: Sequence[Event]) -> None: ...
+    def record(self, event: Event) -> None: ...
     def insert(self, event: Event) -> None: ...
     def mark(self, mark: Mark) -> None: ...
     def mark_before(self, at: Ms) -> Mark: ...

@@ -5,7 +5,7 @@ Must not know meetings, and never looks ahead: the state after an instant depend
 only.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from headcount.kernel.changes import Change, EventIgnored, ParticipantNamed, Reason
@@ -50,21 +50,19 @@ ParticipantState = tuple[OpenStay | None, UnconfirmedLeave | None]
 
 _NO_UNCONFIRMED: dict[str, UnconfirmedLeave] = {}
 """Shared by all rooms without an inferred leave, to save memory and a look-up in each."""
-_NO_MOVES: list[Move] = []
 
 
 class People:
     """All participants of one room.
 
-    `moves` are the stays that opened and closed since `take_moves` was last called. `presence_changes` receives
-    the same at once, if it is a list. `before_images`, if given, receives the state of each participant before
+    `moves` are the stays that opened and closed and are not decided yet: `Sittings` removes those that it decides.
+    `presence_changes` receives the same at once, if it is a list. `before_images`, if given, receives the state of each participant before
     their first change. `other_count` counts participants who are present but not in `open_stays`, because no
     event concerns them: a stretch of the past of a large room is folded without them.
     """
 
     __slots__ = (
         "before_images",
-        "changes",
         "earliest_override",
         "moves",
         "open_stays",
@@ -76,8 +74,7 @@ class People:
         "unconfirmed",
     )
 
-    def __init__(self, changes: list[Change]) -> None:
-        self.changes = changes
+    def __init__(self) -> None:
         self.presence_changes: list[PresenceChange] | None = None
         self.open_stays: dict[str, OpenStay] = {}
         self.unconfirmed: dict[str, UnconfirmedLeave] = _NO_UNCONFIRMED
@@ -96,14 +93,6 @@ class People:
     def is_empty(self) -> bool:
         """Return whether nobody is in the room."""
         return not self.open_stays and not self.other_count
-
-    def take_moves(self) -> list[Move]:
-        """Return the moves since the last call, in order of time, and hand them over to the caller."""
-        moves = self.moves
-        if not moves:
-            return _NO_MOVES
-        self.moves = []
-        return moves
 
     def set_state(
         self, participant_id: str, stay: OpenStay | None, inferred_leave: UnconfirmedLeave | None
@@ -131,8 +120,8 @@ class People:
         if self.before_images is not None and participant_id not in self.before_images:
             self.before_images[participant_id] = self.state_of(participant_id)
 
-    def apply(self, at: Ms, events: Sequence[Event]) -> None:
-        """Apply all events of the instant `at`, which is later than every instant before."""
+    def apply(self, at: Ms, events: Sequence[Event], changes: list[Change]) -> None:
+        """Apply all events of the instant `at`, which is later than every instant before, and add to `changes`."""
         event = events[0]
         if (
             len(events) == 1
@@ -140,24 +129,26 @@ class People:
             and event.kind is not _END_KIND
             and not self.unconfirmed
         ):
-            self.apply_report(at, event)
+            closed = self.apply_report(at, event, changes)
+            if closed is not None:
+                self.moves.append((at, closed, False))
         else:
-            self._apply_together(at, events)
+            self._apply_together(at, events, changes)
 
-    def apply_report(self, at: Ms, event: Event) -> None:
+    def apply_report(self, at: Ms, event: Event, changes: list[Change]) -> OpenStay | None:
         """Apply an instant of one reported join or leave while no leave is unconfirmed.
 
-        This does the same as `_apply_signs` in that case. Nearly all events take this path, and a room must
-        process hundreds of thousands of them per second.
+        Return the stay that it closes: its move is the caller's. Otherwise, this does the same as `_apply_signs`.
+        Nearly all events take this path, and a room must process hundreds of thousands of them per second.
         """
         participant_id: str = event.participant_id  # type: ignore[assignment]
         if self.before_images is not None:
             self.save_before_image(participant_id)
         if event.kind is _JOIN_KIND:
             if participant_id in self.open_stays:
-                self._apply_without_effect(participant_id, at, JOIN, event)
-                return
-            stay = OpenStay(
+                self._apply_without_effect(participant_id, at, JOIN, event, changes)
+                return None
+            self.open_stays[participant_id] = stay = OpenStay(
                 participant_id,
                 at,
                 event.user_id,
@@ -166,25 +157,24 @@ class People:
                 True,
                 event.attributes,
             )
-            self.open_stays[participant_id] = stay
             self.moves.append((at, stay, True))
             if self.presence_changes is not None:
                 self.presence_changes.append(joined(stay.to_stay()))
-            return
+            return None
         closed = self.open_stays.pop(participant_id, None)
         if closed is None:
-            self._apply_without_effect(participant_id, at, LEAVE, event)
-            return
+            self._apply_without_effect(participant_id, at, LEAVE, event, changes)
+            return None
         if closed.user_name is None or closed.user_id is None or event.attributes is not None:
             closed.names_before_leave = closed.names
             closed.learn((event,))
         closed.leave = at
         closed.left_by = _REPORTED
-        self.moves.append((at, closed, False))
         if self.presence_changes is not None:
             self.presence_changes.append(left(closed.to_stay(), at))
+        return closed
 
-    def _apply_together(self, at: Ms, events: Sequence[Event]) -> None:
+    def _apply_together(self, at: Ms, events: Sequence[Event], changes: list[Change]) -> None:
         by_participant: dict[str, list[Event]] = {}
         ends: list[Event] = []
         for event in events:
@@ -199,9 +189,9 @@ class People:
             own = by_participant.get(participant_id, [])
             ending = self._ends_for(participant_id, ends)
             closes_nobody = closes_nobody and not (ending and participant_id in self.open_stays)
-            self._apply_signs(participant_id, at, own, ending)
+            self._apply_signs(participant_id, at, own, ending, changes)
         if closes_nobody:
-            self.changes.extend(EventIgnored(at, None, e.kind, Reason.ROOM_ALREADY_EMPTY) for e in ends)
+            changes.extend(EventIgnored(at, None, e.kind, Reason.ROOM_ALREADY_EMPTY) for e in ends)
 
     def _ends_for(self, participant_id: str, ends: Iterable[Event]) -> list[Event]:
         """Return the ends that concern a participant: of the same source session where both are known (R1)."""
@@ -221,7 +211,12 @@ class People:
         return OUT_UNCONFIRMED if participant_id in self.unconfirmed else OUT
 
     def _apply_signs(
-        self, participant_id: str, at: Ms, own: Sequence[Event], ending: Sequence[Event]
+        self,
+        participant_id: str,
+        at: Ms,
+        own: Sequence[Event],
+        ending: Sequence[Event],
+        changes: list[Change],
     ) -> None:
         signs = 0
         for event in (*own, *ending):
@@ -233,9 +228,9 @@ class People:
             inferred_leave.names_before_leave = inferred_leave.merged.names
             inferred_leave.merged.learn(own)
         moved = transition & (OPENS | CLOSES | OVERRIDES)
-        self._report_ignored(participant_id, at, signs, own, bool(moved))
+        changes.extend(_ignored(participant_id, at, signs, own, bool(moved)))
         if not moved and participant_id in self.open_stays:
-            self.learn_names(at, self.open_stays[participant_id], own)
+            self.learn_names(at, self.open_stays[participant_id], own, changes)
         if transition & OVERRIDES and inferred_leave is not None:
             self._override(participant_id, at, inferred_leave)
         reopens = transition & CLOSES and transition & OPENS
@@ -283,38 +278,21 @@ class People:
         if phase in (IN, OUT):
             self.unconfirmed.pop(participant_id, None)
 
-    def _apply_without_effect(self, participant_id: str, at: Ms, sign: int, event: Event) -> None:
+    def _apply_without_effect(
+        self, participant_id: str, at: Ms, sign: int, event: Event, changes: list[Change]
+    ) -> None:
         """Apply a report that changes nothing, but may name the participant (R1)."""
-        self._report_ignored(participant_id, at, sign, (event,), moved=False)
+        changes.extend(_ignored(participant_id, at, sign, (event,), moved=False))
         if participant_id in self.open_stays:
-            self.learn_names(at, self.open_stays[participant_id], (event,))
+            self.learn_names(at, self.open_stays[participant_id], (event,), changes)
 
-    def learn_names(self, at: Ms, stay: OpenStay, events: Sequence[Event]) -> None:
-        """Add missing names and attributes to an open stay, and publish them if the stay is published."""
+    def learn_names(self, at: Ms, stay: OpenStay, events: Sequence[Event], changes: list[Change]) -> None:
+        """Add missing names and attributes to an open stay, and to `changes` if the stay is published."""
         self.save_before_image(stay.participant_id)
         before = stay.names
         stay.learn(events)
         if stay.counted and before != stay.names:
-            self.changes.append(ParticipantNamed(at, stay.to_stay()))
-
-    def _report_ignored(
-        self,
-        participant_id: str,
-        at: Ms,
-        signs: int,
-        own: Sequence[Event],
-        moved: bool,  # noqa: FBT001 - a fact, not a switch
-    ) -> None:
-        """Publish which events changed nothing, and why, for explanations."""
-        if moved and len(own) == 1:
-            return
-        seen: set[tuple[Kind, bool]] = set()
-        for event in own:
-            signature = (event.kind, event.inferred is None)
-            reason = Reason.DUPLICATE_EVENT if signature in seen else _why_ignored(event, signs, moved)
-            seen.add(signature)
-            if reason is not None:
-                self.changes.append(EventIgnored(at, participant_id, event.kind, reason))
+            changes.append(ParticipantNamed(at, stay.to_stay()))
 
     def overridden_by(self, events: Iterable[Event]) -> list[str]:
         """Return the participants whose inferred leave the reports of one instant override."""
@@ -365,6 +343,25 @@ def _left_by(transition: int, signs: int, own: Iterable[Event], ending: Iterable
     by_own = signs & INFERRED_LEAVE and not signs & (JOIN | LEAVE | INFERRED_JOIN)
     inferred = [e for e in own if e.kind is _LEAVE_KIND] if by_own else ending
     return LeftBy(min(e.inferred for e in inferred if e.inferred is not None))
+
+
+def _ignored(
+    participant_id: str,
+    at: Ms,
+    signs: int,
+    own: Sequence[Event],
+    moved: bool,  # noqa: FBT001 - a fact, not a switch
+) -> Iterator[EventIgnored]:
+    """Yield which events changed nothing, and why, for explanations."""
+    if moved and len(own) == 1:
+        return
+    seen: set[tuple[Kind, bool]] = set()
+    for event in own:
+        signature = (event.kind, event.inferred is None)
+        reason = Reason.DUPLICATE_EVENT if signature in seen else _why_ignored(event, signs, moved)
+        seen.add(signature)
+        if reason is not None:
+            yield EventIgnored(at, participant_id, event.kind, reason)
 
 
 def _why_ignored(event: Event, signs: int, moved: bool) -> Reason | None:  # noqa: FBT001 - a fact, not a switch

@@ -27,7 +27,9 @@ class PresenceChange(NamedTuple):
 
 def joined(stay: Stay, *, late: bool = False) -> PresenceChange:
     """Return the join of `stay`."""
-    return PresenceChange(stay.join, stay._replace(leave=None, left_by=None), True, late)
+    if stay.leave is not None:
+        stay = stay._replace(leave=None, left_by=None)
+    return PresenceChange(stay.join, stay, True, late)
 
 
 def left(stay: Stay, leave: Ms, *, late: bool = False) -> PresenceChange:

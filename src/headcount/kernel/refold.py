@@ -47,7 +47,7 @@ class Stretch:
         self.marks: list[Mark] = []
         self.checkpoints = Checkpoints()
         self.instants = 0
-        self.people = People(self.changes)
+        self.people = People()
         self.sittings = start.restore(domain, room, rules, self.people)
         self.open_meeting_id = start.meeting_id if start.state.is_meeting else None
         self.projection = Projection(domain, room)
@@ -61,8 +61,8 @@ class Stretch:
             self.people.reopen(participant_id)
         self._drop_marks()
         if self.people.earliest_override != NEVER:
-            self.people.moves = _reordered(self.people.moves)
-        self.sittings.finalize(to, self.people.take_moves())
+            _reorder(self.people.moves)
+        self.sittings.finalize(to, self.changes)
         self.projection.apply(self.changes)
 
     def _fold(self, events: Sequence[Event], checkpoints_after: Ms) -> None:
@@ -71,10 +71,10 @@ class Stretch:
         adds_checkpoints = False
         for at, instant in groupby(events, key=_at):
             if not adds_checkpoints and at > checkpoints_after:
-                people.moves = _reordered(people.moves)
+                _reorder(people.moves)
                 adds_checkpoints = True
             known = len(people.moves)
-            people.apply(at, list(instant))
+            people.apply(at, list(instant), self.changes)
             self._stays += [stay for _, stay, is_join in people.moves[known:] if is_join]
             self._drop_marks()
             since += 1
@@ -84,7 +84,7 @@ class Stretch:
                 self.checkpoints.clear(people)
                 since = self.instants = 0
             elif adds_checkpoints and since >= checkpoints.SPACING:
-                sittings.finalize(at, people.take_moves())
+                sittings.finalize(at, self.changes)
                 self.checkpoints.add(at, people, sittings, since)
                 since = 0
         self.since_checkpoint = since
@@ -146,8 +146,8 @@ def fold(
     return stretch
 
 
-def _reordered(moves: Sequence[Move]) -> list[Move]:
-    """Return the moves after overrides: every stay opens at its join and closes at its final leave."""
+def _reorder(moves: list[Move]) -> None:
+    """Update the moves after overrides: every stay opens at its join and closes at its final leave."""
     joined = {id(stay) for _, stay, is_join in moves if is_join}
     kept = [move for move in moves if not move[1].dropped and (move[2] or id(move[1]) not in joined)]
     leaves = [
@@ -155,7 +155,7 @@ def _reordered(moves: Sequence[Move]) -> list[Move]:
         for _, stay, is_join in moves
         if is_join and not stay.dropped and stay.leave is not None
     ]
-    return sorted([*kept, *leaves], key=lambda move: move[0])
+    moves[:] = sorted([*kept, *leaves], key=lambda move: move[0])
 
 
 def stretches(

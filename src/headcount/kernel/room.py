@@ -11,9 +11,8 @@ snapshots of one room. Must not know a clock or a store: `received_at` and `to` 
 caller's time, and the journal is an argument.
 """
 
-from collections import deque
+from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import heappop, heappush
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -40,7 +39,6 @@ _at = attrgetter("at")
 _ALWAYS: Ms = -NEVER
 _RULES = Rules()
 _END = Kind.END
-_NO_CHANGES: list[Change] = []
 
 
 class Room:
@@ -55,17 +53,13 @@ class Room:
     """
 
     __slots__ = (
-        "_changes",
         "_checkpoints",
-        "_has_special_events",
         "_instants",
-        "_out_of_order",
+        "_late_grace_ms",
         "_people",
         "_presence_changes",
-        "_sequence",
         "_sittings",
         "_tail",
-        "deadline",
         "domain",
         "finalized",
         "journal",
@@ -83,16 +77,11 @@ class Room:
         self.rules = rules or _RULES
         self.journal: JournalProtocol = Journal() if journal is None else journal
         self.finalized: Ms = _ALWAYS
-        self.deadline: Ms = NEVER
-        self._changes: list[Change] = []
-        self._people = People(self._changes)
-        self._sittings = Sittings(domain, name, self.rules, self._changes)
-        self._tail: deque[Event] = deque()
-        self._out_of_order: list[tuple[Ms, int, Event]] = []
-        self._sequence = 0
-        """Number of events that arrived out of order, which keeps those of one instant in their order."""
-        self._has_special_events = False
-        """The tail has events other than reported joins and leaves in order of time."""
+        self._late_grace_ms = self.rules.late_grace_ms
+        self._people = People()
+        self._sittings = Sittings(domain, name, self.rules, self._people.moves)
+        self._tail: list[Event] = []
+        """The events that are not final yet, in order of time, those of one instant in order of arrival."""
         self._presence_changes: list[PresenceChange] | None = None
         self._checkpoints: Checkpoints | None = None
         self._instants = 0
@@ -121,18 +110,11 @@ class Room:
         if at <= self.finalized:
             return self.handle_late((event,), received_at)
         tail = self._tail
-        if not tail or at >= tail[-1].at:
+        if not tail or tail[-1].at <= at:
             tail.append(event)
         else:
-            self._sequence += 1
-            heappush(self._out_of_order, (at, self._sequence, event))
-            self._has_special_events = True
-        if event.inferred is not None or event.joined_at is not None or event.kind is _END:
-            self._has_special_events = True
-        deadline = at + self.rules.late_grace_ms
-        if deadline < self.deadline:  # noqa: PLR1730 - `min` takes longer, and every event comes by here
-            self.deadline = deadline
-        return _NO_CHANGES
+            insort(tail, event, key=_at)
+        return []
 
     def handle_late(self, events: Sequence[Event], received_at: Ms) -> list[Change]:
         """Accept events that are all late, at or before `finalized`, and return what they change.
@@ -141,39 +123,30 @@ class Room:
         """
         first = min(events, key=_at)
         late = [fact for event in events for fact in with_implied_join(event)]
-        self._refold(late, Reason.LATE_EVENT, first, received_at - first.at)
-        self._set_deadline()
-        return self._take_changes()
+        changes: list[Change] = []
+        self._refold(changes, late, Reason.LATE_EVENT, first, received_at - first.at)
+        return changes
 
     def advance(self, to: Ms) -> list[Change]:
         """Finalize what is older than the late grace period at the clock time `to`."""
-        horizon = to - self.rules.late_grace_ms
+        changes: list[Change] = []
+        horizon = to - self._late_grace_ms
         if horizon <= self.finalized:
-            return _NO_CHANGES
-        if self._has_special_events or self._people.unconfirmed:
-            self._finalize_any(horizon, to)
-        else:
-            self._finalize_reports(horizon)
+            return changes
+        if self._tail:
+            self._finalize_tail(horizon, to, changes)
         self.finalized = horizon
-        self._sittings.finalize(horizon, self._people.take_moves())
-        self._set_deadline()
-        return self._take_changes()
+        if self._sittings.moves or self._sittings.due_at <= horizon:
+            self._sittings.finalize(horizon, changes)
+        return changes
 
-    def _set_deadline(self) -> None:
+    @property
+    def deadline(self) -> Ms:
+        """The clock time by which `advance` will have something to do, or NEVER."""
         first = self._sittings.next_decision()
         if self._tail and self._tail[0].at < first:
             first = self._tail[0].at
-        if self._has_special_events and self._out_of_order and self._out_of_order[0][0] < first:
-            first = self._out_of_order[0][0]
-        self.deadline = first if first == NEVER else first + self.rules.late_grace_ms
-
-    def _take_changes(self) -> list[Change]:
-        changes = self._changes
-        if not changes:
-            return _NO_CHANGES
-        taken = changes[:]
-        changes.clear()
-        return taken
+        return first if first == NEVER else first + self._late_grace_ms
 
     # The state.
 
@@ -207,7 +180,7 @@ class Room:
 
     def stay_count(self) -> int:
         """Return the number of stays in a snapshot, which is what it costs."""
-        return len(self._people.open_stays) + sum(1 for _ in self._sittings.undecided())
+        return len(self._people.open_stays) + len(self._people.moves)
 
     def earliest_join(self) -> Ms | None:
         """Return the earliest join of all open stays, pending ones included; None if there are none."""
@@ -219,7 +192,7 @@ class Room:
 
     def is_idle(self) -> bool:
         """Return whether nobody is in the room and nothing is due: its whole state is `finalized`."""
-        return self.deadline == NEVER and not self._people.open_stays
+        return not self._people.open_stays and self.deadline == NEVER
 
     def participants_at(self, at: Ms) -> dict[str, str | None]:
         """Return who was in the room at `at` by all events so far, pending ones included: names by `participant_id`."""
@@ -230,10 +203,10 @@ class Room:
         if start is None:
             start = Start.at_mark(self.journal.mark_before(since))
             known = self.journal.between(start.at, to)
-        people = People([])
+        people = People()
         start.restore(self.domain, self.name, self.rules, people)
         for instant, events in groupby(sorted([*known, *tail], key=_at), key=_at):
-            people.apply(instant, list(events))
+            people.apply(instant, list(events), [])
         stays = list(people.open_stays.values())
         if start.other_count:
             mine = self._people.open_stays.items()
@@ -242,8 +215,7 @@ class Room:
 
     def _tail_until(self, at: Ms) -> list[Event]:
         """Return the events of the tail up to `at`, with the joins that later leaves imply."""
-        tail = [*self._tail, *(event for _, _, event in self._out_of_order)]
-        return [fact for event in tail for fact in with_implied_join(event) if fact.at <= at]
+        return [fact for event in self._tail for fact in with_implied_join(event) if fact.at <= at]
 
     def view(self, now: Ms) -> View:
         """Return the room at `now`: the finalized state, with the tail replayed on a copy (R14)."""
@@ -266,108 +238,89 @@ class Room:
 
     # Finalizing.
 
-    def _finalize_reports(self, horizon: Ms) -> None:
-        """Finalize a tail of nothing but reported joins and leaves in order of time."""
-        tail, people, journal = self._tail, self._people, self.journal
-        instants = self._instants
-        while tail and tail[0].at <= horizon:
-            event = tail.popleft()
+    def _finalize_tail(self, horizon: Ms, now: Ms, changes: list[Change]) -> None:
+        """Finalize the events of the tail up to `horizon`, one instant after the other."""
+        tail = self._tail
+        done, size = 0, len(tail)
+        while done < size:
+            event = tail[done]
             at = event.at
-            if tail and tail[0].at == at:
-                events = [event]
-                while tail and tail[0].at == at:
-                    events.append(tail.popleft())
-                people.apply(at, events)
-                journal.record(events)
+            if at > horizon:
+                break
+            first = done
+            done += 1
+            if (
+                (done < size and tail[done].at == at)
+                or event.inferred is not None
+                or event.joined_at is not None
+                or event.kind is _END
+                or self._people.unconfirmed
+            ):
+                while done < size and tail[done].at == at:
+                    done += 1
+                self._finalize_instant(at, tail[first:done], now, changes)
             else:
-                people.apply_report(at, event)
-                journal.record((event,))
-            instants += 1
-            if not people.open_stays:
+                self.journal.record(event)
+                closed = self._people.apply_report(at, event, changes)
+                if closed is not None:
+                    self._sittings.leave(at, closed, changes)
+            self._instants += 1
+            if not self._people.open_stays:
                 self._add_mark(at)
-                instants = 0
-            elif instants >= checkpoints.SPACING:
-                self._add_checkpoint(at, instants)
-                instants = 0
-        self._instants = instants
+            elif self._instants >= checkpoints.SPACING:
+                self._add_checkpoint(at, changes)
+        del tail[:done]
 
-    def _finalize_any(self, horizon: Ms, now: Ms) -> None:
-        """Finalize a tail of any events."""
-        while (events := self._next_instant(horizon)) is not None:
-            self._finalize_instant(events, now)
-        self._has_special_events = bool(self._tail or self._out_of_order)
-
-    def _next_instant(self, horizon: Ms) -> list[Event] | None:
-        """Remove and return all events of the earliest instant of the tail up to `horizon`, or None."""
-        tail, out_of_order = self._tail, self._out_of_order
-        at = tail[0].at if tail else NEVER
-        if out_of_order and out_of_order[0][0] < at:
-            at = out_of_order[0][0]
-        if at > horizon:
-            return None
-        events = []
-        while tail and tail[0].at == at:
-            events.append(tail.popleft())
-        while out_of_order and out_of_order[0][0] == at:
-            events.append(heappop(out_of_order)[2])
-        return events
-
-    def _finalize_instant(self, events: list[Event], now: Ms) -> None:
-        at = events[0].at
+    def _finalize_instant(self, at: Ms, events: list[Event], now: Ms, changes: list[Change]) -> None:
         for event in events[:]:
             if event.joined_at == at:
                 events.append(implied_join(event))
             elif event.joined_at is not None:
-                self._finalize_before(at)
-                self._correct_join(event, now)
+                self._finalize_before(at, changes)
+                self._correct_join(event, now, changes)
         if self._people.unconfirmed:
-            self._override_inferred_leaves(at, events, now)
-        people = self._people
-        people.apply(at, events)
-        self.journal.record(events)
-        if not people.open_stays:
-            self._add_mark(at)
-            self._instants = 0
-            return
-        self._instants += 1
-        if self._instants >= checkpoints.SPACING:
-            self._add_checkpoint(at, self._instants)
-            self._instants = 0
+            self._override_inferred_leaves(at, events, now, changes)
+        self._people.apply(at, events, changes)
+        for event in events:
+            self.journal.record(event)
 
-    def _finalize_before(self, at: Ms) -> None:
+    def _finalize_before(self, at: Ms, changes: list[Change]) -> None:
         """Decide everything before the instant `at`, so that a correction has a past to correct."""
         if at - 1 > self.finalized:
             self.finalized = at - 1
-            self._sittings.finalize(at - 1, self._people.take_moves())
+            self._sittings.finalize(at - 1, changes)
 
     # Corrections.
 
-    def _correct_join(self, leave: Event, now: Ms) -> None:
+    def _correct_join(self, leave: Event, now: Ms, changes: list[Change]) -> None:
         """Apply the join that a leave implies (R1), unless it is the known one."""
         join = implied_join(leave)
         stay = self._people.open_stays.get(join.participant_id)  # type: ignore[arg-type]
         known = stay is not None and stay.join == join.at and stay.reported and join.inferred is None
         if stay is None or not known or _contradicts(join, stay):
-            self._refold([join], Reason.LATE_EVENT, leave, now - join.at)
+            self._refold(changes, [join], Reason.LATE_EVENT, leave, now - join.at)
         elif join.user_id or join.user_name or join.source_session or join.attributes:
             before = stay.names, stay.source_session
-            self._people.learn_names(leave.at, stay, (join,))
+            self._people.learn_names(leave.at, stay, (join,), changes)
             self.journal.insert(join)
             after = stay.names, stay.source_session
             if self._checkpoints is not None and before != after:
                 self._checkpoints.drop_from(join.at, self._people)
 
-    def _override_inferred_leaves(self, at: Ms, events: Sequence[Event], now: Ms) -> None:
+    def _override_inferred_leaves(
+        self, at: Ms, events: Sequence[Event], now: Ms, changes: list[Change]
+    ) -> None:
         """Correct the inferred leaves that the reports of this instant override (R3a)."""
         never_left = self._people.overridden_by(events)
         if never_left:
-            self._finalize_before(at)
+            self._finalize_before(at, changes)
             unconfirmed = self._people.unconfirmed
             since = min(unconfirmed[participant_id].stay.join for participant_id in never_left)
-            self._refold([], Reason.INFERRED_LEAVE_OVERRIDDEN, None, now - at, since, never_left)
+            self._refold(changes, [], Reason.INFERRED_LEAVE_OVERRIDDEN, None, now - at, since, never_left)
 
     def _refold(
         self,
+        changes: list[Change],
         late: list[Event],
         reason: Reason,
         event: Event | None,
@@ -389,7 +342,7 @@ class Room:
             self._presence_changes.extend(presence_corrections(old.all_stays(), new.all_stays(), open_now))
         correction = difference(old, new, self.finalized, event, late_ms, reason)
         if correction is not None:
-            self._changes.append(correction)
+            changes.append(correction)
 
     def _past(self) -> Past:
         people, sittings = self._people, self._sittings
@@ -398,7 +351,6 @@ class Room:
 
     def _continue_from(self, start: Start, new: Stretch) -> None:
         """Continue from what was folded again; participants who were no part of it are unchanged."""
-        assert not self._people.moves, "the past is corrected between two instants"
         self.refolded = True
         if start.other_count:
             people, folded = self._people, new.people
@@ -408,12 +360,12 @@ class Room:
                     folded.unconfirmed.get(participant_id),
                 )
                 people.set_state(participant_id, stay, inferred_leave)
+            people.moves = new.people.moves
         else:
             people = self._people = new.people
             people.earliest_override = people.overridden_since = NEVER
             people.presence_changes = self._presence_changes
         self._sittings = new.sittings
-        people.changes = self._sittings.changes = self._changes
         self._instants = new.since_checkpoint
         if self._checkpoints is not None or new.checkpoints:
             self._checkpoints = self._checkpoints or Checkpoints()
@@ -423,12 +375,13 @@ class Room:
 
     # Marks and checkpoints.
 
-    def _add_checkpoint(self, at: Ms, instants: int = 0) -> None:
-        """Save the state at `at`, the latest instant applied, `instants` after the last checkpoint."""
-        self._sittings.finalize(at, self._people.take_moves())
+    def _add_checkpoint(self, at: Ms, changes: list[Change]) -> None:
+        """Save the state at `at`, the latest instant applied."""
+        self._sittings.finalize(at, changes)
         if self._checkpoints is None:
             self._checkpoints = Checkpoints()
-        self._checkpoints.add(at, self._people, self._sittings, instants)
+        self._checkpoints.add(at, self._people, self._sittings, self._instants)
+        self._instants = 0
 
     def _add_mark(self, at: Ms) -> None:
         """Mark that nobody is in the room after `at`: from here the past can be folded."""
@@ -436,6 +389,7 @@ class Room:
         if self._checkpoints is not None:
             self._checkpoints.clear(self._people)
             self._checkpoints = None
+        self._instants = 0
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole state as values that JSON can represent, for `resume`."""
@@ -446,7 +400,7 @@ class Room:
             "rules": list(self.rules),
             "finalized": self.finalized,
             **encode_state(self._people, self._sittings),
-            "tail": [encode_event(event) for event in (*self._tail, *(e for _, _, e in self._out_of_order))],
+            "tail": [encode_event(event) for event in self._tail],
         }
 
     @classmethod
@@ -457,7 +411,6 @@ class Room:
         restore_state(snapshot, room._people, room._sittings)
         for event in map(decode_event, snapshot["tail"]):
             room.handle(event, event.at)
-        room._set_deadline()
         return room
 
     @classmethod
@@ -483,7 +436,7 @@ class Room:
         else:
             room = cls.resume({**since, "tail": []}, journal)
             if room.open_stay_count():
-                room._add_checkpoint(room.finalized)  # noqa: SLF001 - of the same class
+                room._add_checkpoint(room.finalized, [])  # noqa: SLF001 - of the same class
         for event in sorted(as_finalized(events, room.finalized, finalized), key=_at):
             room.handle(event, event.at)
         room.advance(finalized + rules.late_grace_ms)

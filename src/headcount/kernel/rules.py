@@ -131,12 +131,13 @@ def is_too_short(join: Ms, leave: Ms, rules: Rules) -> bool:
 
 def due(state: State, rules: Rules) -> Ms:
     """Return when time alone will next change the state, or NEVER."""
-    if state.head_count == 0:
+    head_count, start, is_meeting, alone_since, _ = state
+    if head_count == 0:
         return NEVER
-    if not state.is_meeting:
-        return state.start + rules.start_alone_ms
-    if state.alone_since != NEVER:
-        return state.alone_since + rules.reset_alone_ms
+    if not is_meeting:
+        return start + rules.start_alone_ms
+    if alone_since != NEVER:
+        return alone_since + rules.reset_alone_ms
     return NEVER
 
 
@@ -160,5 +161,6 @@ def step(state: State, t: Ms, n: int) -> State:
     if head_count == 0:
         return State(n, t, n >= 2, NEVER, n)
     if n >= 2:
-        return State(n, start, True, NEVER, max(max_participants, n))
+        peak = n if n > max_participants else max_participants  # noqa: FURB136 - `max` takes longer here
+        return State(n, start, True, NEVER, peak)
     return State(n, start, is_meeting, t if head_count >= 2 else alone_since, max_participants)

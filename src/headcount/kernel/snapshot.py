@@ -21,7 +21,7 @@ def encode_state(people: People, sittings: Sittings) -> dict[str, Any]:
     """Return participants and sittings as plain values. The first `open` of the stays are the open ones."""
     stays = list(people.open_stays.values())
     numbers = {id(stay): number for number, stay in enumerate(stays)}
-    for _, stay, _ in sittings.undecided():
+    for _, stay, _ in people.moves:
         if id(stay) not in numbers:
             numbers[id(stay)] = len(stays)
             stays.append(stay)
@@ -29,7 +29,7 @@ def encode_state(people: People, sittings: Sittings) -> dict[str, Any]:
         "stays": [[*stay.pack(), stay.counted, stay.names_before_leave] for stay in stays],
         "open": len(people.open_stays),
         "unconfirmed": [list(map(list, inferred_leave)) for inferred_leave in people.pack_unconfirmed()],
-        "undecided": [[t, numbers[id(stay)], is_join] for t, stay, is_join in sittings.undecided()],
+        "undecided": [[t, numbers[id(stay)], is_join] for t, stay, is_join in people.moves],
         "state": list(sittings.state),
         "meeting_id": sittings.meeting_id,
     }
@@ -45,8 +45,8 @@ def restore_state(snapshot: Mapping[str, Any], people: People, sittings: Sitting
         stays.append(stay)
     people.open_stays = {stay.participant_id: stay for stay in stays[: snapshot["open"]]}
     people.restore_unconfirmed(snapshot["unconfirmed"])
-    undecided = [(t, stays[number], is_join) for t, number, is_join in snapshot["undecided"]]
-    sittings.restore(State(*snapshot["state"]), snapshot["meeting_id"], undecided)
+    people.moves.extend((t, stays[number], is_join) for t, number, is_join in snapshot["undecided"])
+    sittings.restore(State(*snapshot["state"]), snapshot["meeting_id"])
 
 
 def encode_event(event: Event) -> list[Any]:

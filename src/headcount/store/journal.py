@@ -43,9 +43,9 @@ class StoredJournal:
         if self._changes:
             self._changes = []
 
-    def record(self, events: Sequence[Event]) -> None:
-        """Append the events of one instant."""
-        self._events.extend(events)
+    def record(self, event: Event) -> None:
+        """Append an event."""
+        self._events.append(event)
 
     def insert(self, event: Event) -> None:
         """Insert a late event."""
