@@ -85,6 +85,19 @@ def test_each_request_of_a_commit_gets_its_own_result(store):
     assert len(store.log.after(0, 10)) == 3
 
 
+def test_each_request_of_a_large_commit_gets_its_own_result(store):
+    def joins(first, last):
+        return [log_entry("join", f"p{n}", n) for n in range(first, last)]
+
+    assert store.log.append([joins(0, 30), joins(30, 100)]) == [(30, 0, 100), (70, 0, 100)]
+    first = store.log.end()
+    done = store.log.append([joins(90, 130), [], joins(120, 150), joins(0, 30)])
+    assert [(one.accepted, one.duplicates) for one in done] == [(30, 10), (0, 0), (20, 10), (0, 30)]
+    assert len(store.log.after(first[0], 1_000)) == 50
+    repeated = [*joins(200, 240), *joins(200, 240)]
+    assert store.log.append([repeated])[0][:2] == (40, 40)
+
+
 def test_the_same_key_in_another_domain_is_another_entry(store):
     entry = log_entry("join", "a", 1)
     done = store.log.append([[entry, entry._replace(domain="other")]])[0]

@@ -6,7 +6,7 @@ Responsible for connections and their errors. Must not know the tables.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +27,7 @@ from headcount.store.statements import (
 _INSERT_SIZE: Final = 5_000
 _MIN_JSON_ROWS: Final = 20
 """Fewer rows are passed as single values; from here on one JSON value takes a tenth of the CPU time."""
+_MIN_COPIED_ROWS: Final = 20
 _LOG_LOCK: Final = 7_205_759_403
 _POOL_SIZE: Final = 10
 _TIMEOUT_S: Final = 10
@@ -142,8 +143,19 @@ class PostgresDatabase:
         with _translated_errors(self.url), self._pool.connection() as raw, raw.transaction():
             yield PostgresConnection(raw)
 
-    def write_new(self, name: str, rows: Sequence[Sequence[Any]]) -> int | None:  # noqa: ARG002 - the interface
-        """Return None: positions are assigned under a lock, which needs a transaction."""
+    def write_new(self, name: str, rows: Sequence[Sequence[Any]]) -> int | None:
+        """Copy rows, which takes a third of the time of an insert that ignores duplicates."""
+        if len(rows) < _MIN_COPIED_ROWS:
+            return None
+        with _translated_errors(self.url), suppress(psycopg.errors.UniqueViolation):
+            with self._pool.connection() as raw, raw.transaction(), raw.cursor() as cursor:
+                PostgresConnection(raw).lock_log()
+                table, columns = insert_target(statement(name))
+                with cursor.copy(f"copy {table} ({columns}) from stdin".encode()) as copy:
+                    for row in rows:
+                        copy.write_row(row)
+                (last,) = cursor.execute("select lastval()").fetchone() or (None,)
+            return last
         return None
 
     def close(self) -> None:
