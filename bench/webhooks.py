@@ -24,6 +24,7 @@ import httpcore2
 import httpx2 as httpx
 import uvloop
 
+from figures import record
 from headcount.clock import Clock
 from headcount.outbound.payloads import encode
 from headcount.outbound.webhooks.endpoint_queue import CONCURRENCY
@@ -57,7 +58,8 @@ def main() -> int:
     print(
         f"| from the commit of a message to its arrival, {PACE}/s: p50, p99 | {p50 * 1_000:.0f} ms, {p99 * 1_000:.0f} ms |  |  | p99 ≤ 250 ms | {met(fine=p99 <= 0.25)} |"
     )
-    print(f"| messages to {ENDPOINTS} endpoints, against the bare HTTP client | {rate:,.0f}/s | {peer:,.0f}/s | {rate / peer:.2f} | ≥ 0.7 | {met(fine=rate / peer >= 0.7)} |")  # fmt: skip
+    print(f"| messages to {ENDPOINTS} endpoints, against the bare HTTP client | {rate:,.0f}/s | {peer:,.0f}/s | {rate / peer:.2f} | ≥ 0.8 | {met(fine=rate / peer >= 0.8)} |")  # fmt: skip
+    record("webhooks", rate / peer)
     return 0
 
 
