@@ -3,8 +3,10 @@
 Responsible for building these. Must not know how the process is started and watched.
 """
 
+import gc
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import Final
 
 from headcount.engine.engine import Engine
 from headcount.engine.worker import Worker
@@ -13,6 +15,8 @@ from headcount.service.runtime import new_clock
 from headcount.settings import Settings
 from headcount.store.leadership import Leadership, service_leadership
 from headcount.store.open import open_store
+
+_COLLECTED_OBJECTS: Final = 20_000
 
 
 class _WatchedLeadership:
@@ -39,6 +43,8 @@ class _WatchedLeadership:
 
 def run_engine(settings: Settings, link: EngineLink) -> None:
     """Run the engine until the service stops it."""
+    gc.freeze()  # what exists now stays, so no collection needs to look at it again
+    gc.set_threshold(_COLLECTED_OBJECTS)
     store = open_store(settings["database"], durability=settings["durability"])
     clock, rules = new_clock(store.log.end()[1]), settings.rules()
 
