@@ -10,13 +10,13 @@ divided by the number of events. The server must report all joins and leaves; ot
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from server_processes import processor_s
 from starting import DATA, started
 
 LINES = 1_000
@@ -69,12 +69,6 @@ def one_run(asked: argparse.Namespace, name: str, rooms: int) -> float:
         flush=True,
     )
     return used * 1_000_000 / events
-
-
-def processor_s(pid: int) -> float:
-    """The time of a processor that a process has used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until(moment: float) -> None:

@@ -31,6 +31,7 @@ import httpx2
 
 from headcount.service.access import access_file
 from headcount.store.open import open_store
+from server_processes import memory_mb
 
 EVERY_S = 10
 STAY_S = 30
@@ -207,11 +208,9 @@ class Watch:
     def _sample(self, metrics: str) -> Sample:
         waits, self._load.waits = sorted(self._load.waits), []
         p50, p99 = (waits[int(part * (len(waits) - 1))] * 1_000 if waits else 0.0 for part in (0.5, 0.99))
-        resident = re.search(r"VmRSS:\s+(\d+) kB", (self._process / "status").read_text())
-        assert resident is not None
         return Sample(
             time.monotonic() - self._began,
-            int(resident[1]) / 1_000,
+            memory_mb(int(self._process.name)),
             self._files(),
             self._wal.stat().st_size / 1e6 if self._wal.exists() else 0.0,
             metric(metrics, "headcount_engine_lag_entries"),

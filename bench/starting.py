@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest_api import free_port, headcount, made_key, serve
+from server_processes import memory_mb
 
 DATA = Path(__file__).parent / "data"
 PEOPLE_A_ROOM = 10
@@ -79,8 +80,7 @@ class Process:
 
     def memory_mb(self) -> float:
         """What it has of the machine's memory now."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1_000  # type: ignore[index]
+        return memory_mb(self.pid)
 
     def join(self, rooms: int, people: int) -> None:
         """Let participants join rooms, and return once all of it is processed."""
@@ -105,10 +105,16 @@ class Process:
             pass
 
     def require(self, stays: int) -> None:
+        """Wait until the metrics have this number of stays. The engine process reports it twice a second."""
+        until = time.monotonic() + PATIENCE_S
+        while (there := self._stays()) != stays:
+            if time.monotonic() > until:
+                raise SystemExit(f"{there:,} stays are in memory, not {stays:,}: DIFFERENT")
+            time.sleep(0.1)
+
+    def _stays(self) -> int:
         metrics = self._http.get("/metrics").raise_for_status().text
-        there = int(float(re.search(r"^headcount_participants_active ([\d.e+]+)", metrics, re.MULTILINE)[1]))  # type: ignore[index]
-        if there != stays:
-            raise SystemExit(f"{there:,} stays are in memory, not {stays:,}: DIFFERENT")
+        return int(float(re.search(r"^headcount_participants_active ([\d.e+]+)", metrics, re.MULTILINE)[1]))  # type: ignore[index]
 
 
 @contextmanager
