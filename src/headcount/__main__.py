@@ -1,5 +1,5 @@
 """`python -m headcount` is the command itself."""
 
-from headcount.cli import main
+from headcount.cli import run
 
-main()
+run()
