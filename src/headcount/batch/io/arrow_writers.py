@@ -47,7 +47,7 @@ def _parquet_options(schema: pa.Schema) -> dict[str, Any]:
     writing them, and nobody searches for a range of ids.
     """
     numbers = [field.name for field in schema if _is_number(field.type)]
-    dense = {*numbers, "id"}
+    dense = {*numbers, "id", "participant_id"}
     return {
         "use_dictionary": [field.name for field in schema if pa.types.is_dictionary(field.type)],
         "column_encoding": dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
