@@ -33,8 +33,6 @@ from headcount.batch.passes.layout import (
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import EMPTY, NEVER, Rules, State
 
-# All arrays of these loops are local names: see `pair` in `stays.py`.
-
 
 @compiled
 def counts(join: Ms, leave: Ms, left_by: int, rules: Rules, as_of: Ms) -> Any:

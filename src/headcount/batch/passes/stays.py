@@ -102,8 +102,6 @@ def pair(events: WordRows, mask: np.uint64, room: PairingState, careful: bool) -
     `mask` is the size of the hash table less 1. `careful`: ends or sessions matter.
 
     One report alone at its instant, while no leave is unconfirmed, is nearly every event, and is handled here.
-    Everything that this loop uses is a local name, and it calls nothing: an array that is reached through a
-    tuple, or passed to a function, costs an atomic reference count, and these made the loop six times as slow.
     """
     participants, stays, names, cursor = room.participants, room.stays, room.names, room.cursor
     used, key_low, key_high, first_row = (

@@ -131,10 +131,7 @@ def add_names(stay: int, k: int, joins: bool, leaves: bool, room: PairingState) 
 
 @compiled
 def with_attributes(known: int, k: int, joins: bool, leaves: bool, room: PairingState) -> Any:
-    """Return known attributes with those of this instant, from joins, leaves or both (R1).
-
-    Nothing is passed to another function unless there are any: see `pair` in `stays.py`.
-    """
+    """Return known attributes with those of this instant, from joins, leaves or both (R1)."""
     names = room.signs.names
     a = names[k, ATTRIBUTES] if joins else NO_ROW
     b = names[k, FROM_LEAVES + ATTRIBUTES] if leaves else NO_ROW
