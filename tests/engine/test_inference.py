@@ -23,7 +23,8 @@ def room_with(*events, settled=100, name="r"):
 
 
 def snapshot(at, *listed, position=7):
-    return StoredEntry(position, "d", "r", at, 222, 0, json.dumps(listed), SNAPSHOT, ())
+    unknown = [None] * 7
+    return StoredEntry(position, "d", 222, 0, json.dumps(listed), None, None, "r", SNAPSHOT, at, *unknown)
 
 
 def brief(entries):
@@ -59,7 +60,7 @@ def test_an_entry_inferred_from_a_snapshot_has_all_its_fields():
 def test_an_entry_inferred_from_a_snapshot_has_its_provenance_and_one_by_timeout_has_none():
     room = room_with((0, "a"))
     provenance = Provenance("key:k", b"digest")
-    seen = snapshot(50, {"participant_id": "b"})._replace(provenance=provenance)
+    seen = snapshot(50, {"participant_id": "b"})._replace(sender=provenance.sender, digest=provenance.digest)
     assert [entry[-2:] for entry in infer_from_snapshot(room, seen)] == [provenance] * 2
     assert [entry[-2:] for entry in infer_timeouts(room, 500, 500)] == [(None, None)]
 

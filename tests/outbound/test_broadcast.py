@@ -41,7 +41,7 @@ async def received(listener, number):
 
 
 async def with_broadcaster(store, work):
-    broadcaster = Broadcaster(store.messages, encode, lambda _: True)
+    broadcaster = Broadcaster(store.messages, encode, lambda _: True, lambda: 0)
     running = asyncio.create_task(broadcaster.run())
     try:
         await work(broadcaster)

@@ -219,7 +219,8 @@ def test_a_batch_writes_messages_pending_rollups_corrections_and_checkpoints(sto
     done.checkpoints[D, "r"] = "{}"
     store.projections.commit(done, epoch)
     assert store.notifications.due(NEVER, 10) == [later]
-    assert store.notifications.state(later, T).published == known
+    key = later.domain, later.id
+    assert store.notifications.states({key: [later]}, T)[key].published == known
     assert [tuple(message)[1:] for message in store.messages.after(0)] == [tuple(done.messages[0])]
     assert rows_of(store, "select domain, room, from_ms, to_ms from pending_rollups") == [(D, "r", T, T + 5)]
     assert rows_of(store, "select late_ms, reason, before_and_after from corrections") == [

@@ -5,6 +5,7 @@ import pytest
 from headcount.kernel.rules import NEVER
 from headcount.store.records import BatchChanges, MeetingRow, PendingNotification, PublishedMeeting, StayRow
 from support.engines import NEW_YEAR
+from support.outbox_messages import put
 
 T = NEW_YEAR
 D = "default"
@@ -56,7 +57,7 @@ def test_due_rows_are_ordered_and_removed_once_published(store):
 
 
 def state_of(store, name, horizon, start=0):
-    return store.notifications.state(about(name, start), T + horizon)
+    return store.notifications.states({(D, name): [about(name, start)]}, T + horizon)[D, name]
 
 
 def test_an_unknown_meeting_has_nothing_to_publish(store):
@@ -127,3 +128,15 @@ def test_participants_of_an_ongoing_meeting_that_covers_a_removed_one_are_counte
         2,
         False,
     )
+
+
+def test_the_messages_of_a_domain_are_complete_since_its_first_stream(store):
+    assert store.messages.stream_opened(D, T) == 0
+    put(store, "a", "b", domain=D)
+    end = store.messages.end()
+    assert store.messages.stream_opened(D, T + 7_200_000) == 0
+    assert store.messages.stream_opened("another", T) == end
+    store.messages.forget_streams(T + 7_200_000)
+    assert store.messages.stream_opened(D, T) == 0
+    store.messages.forget_streams(NEVER)
+    assert store.messages.stream_opened(D, T) == end

@@ -18,8 +18,11 @@ class Receiver:
         self.inside = set()
         self.ids = [message.id for message in messages]
         for message in messages:
-            payload = json.loads(message.payload)
-            getattr(self, message.type.replace(".", "_"))(message.room, payload)
+            self.receive(message)
+
+    def receive(self, message):
+        payload = json.loads(message.payload)
+        getattr(self, message.type.replace(".", "_"))(message.room, payload)
 
     def meeting_started(self, room, payload):
         assert payload["id"] not in self.meetings

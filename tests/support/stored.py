@@ -49,6 +49,7 @@ class StoredEngine:
         self.rules = rules or Rules()
         self.options = options
         self.store = open_store(str(self.path), durability="off")
+        self.store.messages.stream_opened(DOMAIN, 0)
         self.start()
 
     def start(self):

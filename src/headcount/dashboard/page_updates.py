@@ -23,6 +23,7 @@ async def stream(view: View) -> Response:
     """GET /dashboard/updates: an event whenever something of the domain changed."""
     broadcaster = view.context.broadcaster
     room = view.query.get("room")
+    await asyncio.to_thread(broadcaster.complete_since, view.domain)
     end = await asyncio.to_thread(broadcaster.messages.end)
     if len(broadcaster) >= _MAX_STREAMS:
         return Response("too many open streams", 503, {"retry-after": "30"})

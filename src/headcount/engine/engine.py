@@ -14,12 +14,12 @@ refold the past, and only those later than the late grace period are corrections
 Responsible for batches: which rooms have a turn, and the commit. Must not know the clock, SQL or HTTP.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import structlog
 
@@ -32,10 +32,10 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.database import StoreError, StoreRejected
 from headcount.store.open import Store
+from headcount.store.outbox import MeetingState
 from headcount.store.records import (
     BatchChanges,
     PendingNotification,
-    PublishedMeeting,
     RoomKey,
     StoredEntry,
 )
@@ -56,7 +56,8 @@ _CLOCK_JUMP_MS: Final[Ms] = 5 * 60_000
 log = structlog.get_logger("headcount.engine")
 
 
-class BatchPart(NamedTuple):
+@dataclass(slots=True)
+class BatchPart:
     """The changes of one room, or of one meeting's notifications, in a batch.
 
     Its entries were processed up to `before` and are now up to `position`.
@@ -190,29 +191,36 @@ class Engine:
         due: dict[tuple[str, str], list[PendingNotification]] = {}
         for notification in self._store.notifications.due(self._time, _NOTIFICATION_LIMIT):
             due.setdefault((notification.domain, notification.id), []).append(notification)
-        parts = [self._publish(key, notifications, now) for key, notifications in due.items()]
+        states = self._store.notifications.states(due, self._horizon)
+        parts = [self._publish(key, of_meeting, states[key], now) for key, of_meeting in due.items()]
         if parts:
-            self._commit(self.cursor, parts, lambda part, error: self._retry_notifications(part, error, now))
+            batch = _merged(self.cursor, parts)
+            self._commit(batch, parts, lambda part, error: self._retry_notifications(part, error, now))
         self._next_notification = self._store.notifications.next_due()
         return self._next_notification <= self._time
 
+    @property
+    def _horizon(self) -> Ms:
+        """What happened after this time is not published yet."""
+        return self._time - self._settings.late_grace
+
     def _publish(
-        self, key: tuple[str, str], notifications: Sequence[PendingNotification], now: Ms
+        self,
+        key: tuple[str, str],
+        notifications: Sequence[PendingNotification],
+        state: MeetingState,
+        now: Ms,
     ) -> BatchPart:
         """Publish the notifications of one meeting. If that fails, they are retried later."""
         changes = BatchChanges(self.cursor, handled=list(notifications))
         part = BatchPart(key, changes, self.cursor, self.cursor)
-        horizon = self._time - self._settings.late_grace
-        published: PublishedMeeting | None = None
         try:
             for notification in notifications:
-                state = self._store.notifications.state(notification, horizon)
-                if published is not None:
-                    state = state._replace(published=published)
-                publication = publish(notification, state, horizon, now)
+                publication = publish(notification, state, self._horizon, now)
                 changes.messages.extend(publication.messages)
                 if publication.published is not None:
-                    changes.published[key] = published = publication.published
+                    changes.published[key] = publication.published
+                    state = state._replace(published=publication.published)
         except Exception as error:
             if not _is_contained(error):
                 raise
@@ -228,7 +236,8 @@ class Engine:
         )  # fmt: skip
         due = max(now, self._time) + _NOTIFICATION_RETRY_MS
         later = {(one.domain, one.id, due): one._replace(due=due) for one in notifications}
-        return part._replace(changes=BatchChanges(self.cursor, handled=notifications, notifications=later))
+        changes = BatchChanges(self.cursor, handled=notifications, notifications=later)
+        return BatchPart(part.key, changes, part.before, part.position)
 
     # Batches.
 
@@ -246,12 +255,11 @@ class Engine:
                     parts[key] = self._turn(key, (), cursor, now)
         self._catch_up(parts, cursor, now)
         found = list(parts.values())
-        has_inferred = any(part.changes.inferred for part in found)
-        if entries or any(
-            part.changes.rooms or part.changes.inferred or part.changes.deferred for part in found
-        ):
-            found = self._commit(cursor, found, lambda part, error: self._quarantined(part, error, now))
-        self._committed(cursor, found)
+        batch = _merged(cursor, found)
+        has_inferred = bool(batch.inferred)
+        if entries or batch.rooms or batch.inferred or batch.deferred:
+            found, batch = self._commit(batch, found, lambda part, error: self._quarantined(part, error, now))
+        self._committed(batch, found)
         self.stats.entries += len(entries)
         self.stats.batches += 1
         self._adapt_batch_size()
@@ -267,9 +275,9 @@ class Engine:
 
     def _by_room(self, entries: Sequence[StoredEntry]) -> Iterator[tuple[RoomKey, list[StoredEntry]]]:
         """Yield new entries by room, rooms with few first and domains alternating. Deferred rooms are skipped."""
-        rooms: dict[RoomKey, list[StoredEntry]] = {}
+        rooms: defaultdict[RoomKey, list[StoredEntry]] = defaultdict(list)
         for entry in entries:
-            rooms.setdefault((entry.domain, entry.room), []).append(entry)
+            rooms[entry.domain, entry.room].append(entry)
         for key in _alternating(sorted(rooms, key=lambda key: len(rooms[key]))):
             if key not in self._deferred:
                 yield key, rooms[key]
@@ -376,8 +384,9 @@ class Engine:
                 raise
             return self._quarantined(part, error, now)
         self._count(turn.changes)
-        position = part.changes.cursor if done == len(entries) else entries[done - 1].position
-        return part._replace(cached=cached, position=position)
+        part.position = part.changes.cursor if done == len(entries) else entries[done - 1].position
+        part.cached = cached
+        return part
 
     def _quarantined(self, part: BatchPart, error: Exception, now: Ms) -> BatchPart:
         """Return what is committed instead of a part that failed: the quarantine of its room."""
@@ -395,14 +404,18 @@ class Engine:
     # The commit.
 
     def _commit(
-        self, cursor: int, parts: list[BatchPart], replace: Callable[[BatchPart, Exception], BatchPart]
-    ) -> list[BatchPart]:
-        """Commit all parts together. `replace` returns what to commit instead of a part that the store rejects.
+        self,
+        batch: BatchChanges,
+        parts: list[BatchPart],
+        replace: Callable[[BatchPart, Exception], BatchPart],
+    ) -> tuple[list[BatchPart], BatchChanges]:
+        """Commit the batch of all parts, and return what was committed.
 
-        If the store rejects all of many parts, the parts are not the reason.
+        `replace` returns what to commit instead of a part that the store rejects. If the store rejects all of many
+        parts, the parts are not the reason.
         """
         try:
-            self.stats.commit_s += self._store.projections.commit(_merged(cursor, parts), self._epoch)
+            self.stats.commit_s += self._store.projections.commit(batch, self._epoch)
         except Exception as error:
             if not _is_contained(error):
                 raise
@@ -410,8 +423,9 @@ class Engine:
             if not rejected or len(rejected) == len(parts) > _MANY_PARTS:
                 raise
             parts = [replace(part, rejected[part.key]) if part.key in rejected else part for part in parts]
-            self.stats.commit_s += self._store.projections.commit(_merged(cursor, parts), self._epoch)
-        return parts
+            batch = _merged(batch.cursor, parts)
+            self.stats.commit_s += self._store.projections.commit(batch, self._epoch)
+        return parts, batch
 
     def _rejected(self, parts: Sequence[BatchPart]) -> Iterator[tuple[BatchPart, Exception]]:
         """Yield the parts that the store rejects, and why, found by bisection."""
@@ -423,14 +437,12 @@ class Engine:
             yield from self._rejected(parts[:half])
             yield from self._rejected(parts[half:])
 
-    def _committed(self, cursor: int, parts: Iterable[BatchPart]) -> None:
-        self.cursor = cursor
+    def _committed(self, batch: BatchChanges, parts: Iterable[BatchPart]) -> None:
+        self.cursor = batch.cursor
+        self._deferred.apply(batch.deferred.items())
+        self._next_notification = min([self._next_notification, *(due for _, _, due in batch.notifications)])
+        self.stats.corrections += len(batch.corrections)
         for part in parts:
-            self._deferred.apply(part.changes.deferred.items())
-            self._next_notification = min(
-                [self._next_notification, *(due for _, _, due in part.changes.notifications)]
-            )
-            self.stats.corrections += len(part.changes.corrections)
             cached = part.cached
             if cached is not None:
                 cached.journal.committed(cached.room.finalized, part.position)

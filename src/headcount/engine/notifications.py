@@ -1,13 +1,14 @@
 """Notifications: the outbox messages that follow from the changes of a room.
 
-Joins and leaves are published at once (`presence_messages`). Changes of meetings wait for the late grace period (R14):
+Joins and leaves are published at once (`PresenceMessages`), in domains with subscribers. Changes of meetings wait for the late grace period (R14):
 `schedule_notifications` records what is due when, and `publish` compares the meeting then with what was published last.
 
 Responsible for which messages are published, with their ids. Must not know the payload formats of subscribers, which
 are those of `headcount.outbound.payloads`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -29,11 +30,23 @@ from headcount.store.records import (
 _encode = msgspec.json.Encoder().encode
 
 
-def presence_messages(
-    room: Room, changes: Iterable[PresenceChange], created: Ms, cursor: int
-) -> Iterator[NewMessage]:
-    """Yield the messages about joins and leaves. `cursor` distinguishes the id of a repeated one."""
-    for change in changes:
+@dataclass(frozen=True, slots=True)
+class PresenceMessages:
+    """The messages about joins and leaves of a room. They are made when iterated, because few domains subscribe to them.
+
+    `cursor` distinguishes the id of a repeated one.
+    """
+
+    domain: str
+    room: str
+    changes: Sequence[PresenceChange]
+    created: Ms
+    cursor: int
+
+    def __iter__(self) -> Iterator[NewMessage]:
+        return (self._message(change) for change in self.changes)
+
+    def _message(self, change: PresenceChange) -> NewMessage:
         stay = change.stay
         payload: dict[str, Any] = {
             "participant_id": stay.participant_id,
@@ -45,13 +58,13 @@ def presence_messages(
             payload |= {"leave": change.at, "left_by": None if stay.left_by is None else stay.left_by.value}
         if stay.attributes is not None:
             payload["attributes"] = msgspec.Raw(stay.attributes.encode())
-        who = f"{room.domain}\0{room.name}\0{stay.participant_id}\0{stay.join}"
+        who = f"{self.domain}\0{self.room}\0{stay.participant_id}\0{stay.join}"
         digest = blake2b(who.encode(), digest_size=8).hexdigest()
-        repeated = f"-{cursor}" if change.late else ""
+        repeated = f"-{self.cursor}" if change.late else ""
         # The time comes first, so that the index of ids grows at its end only.
         name = f"ptcpt-{'join' if change.is_join else 'left'}-{change.at}-{digest}{repeated}"
         kind = MessageType.PARTICIPANT_JOINED if change.is_join else MessageType.PARTICIPANT_LEFT
-        yield _message(room.domain, name, kind, room.name, change.at, created, payload)
+        return _message(self.domain, name, kind, self.room, change.at, self.created, payload)
 
 
 def schedule_notifications(

@@ -81,10 +81,10 @@ class Projection:
         ongoing = self._room.meeting
         if ongoing is None:
             return None
-        is_written = self._batch.meetings.get((self._domain, ongoing.id)) is not None
-        if is_written or stored != (ongoing.id, ongoing.max_participants):
+        peak = (ongoing.id, ongoing.max_participants)
+        if stored != peak or self._batch.meetings.get((self._domain, ongoing.id)) is not None:
             self._update_meeting(ongoing.id, None, ongoing.max_participants)
-        return ongoing.id, ongoing.max_participants
+        return peak
 
     def update_pending(self, stored: PendingStays) -> PendingStays:
         """Write the stays that are too young to count if they differ from those `stored`, and return them (R14)."""
@@ -98,17 +98,10 @@ class Projection:
         return pending
 
     def _write_stay(self, stay: Stay) -> None:
-        self._batch.stays[self._domain, self._name, stay.join, stay.participant_id] = StayRow(
-            self._domain,
-            self._name,
-            stay.join,
-            stay.participant_id,
-            stay.leave,
-            None if stay.left_by is None else stay.left_by.value,
-            stay.user_id,
-            stay.user_name,
-            stay.attributes,
-        )
+        participant_id, join, leave, left_by, *names = stay
+        key = (self._domain, self._name, join, participant_id)
+        cause = None if left_by is None else left_by._value_  # `value` is a function
+        self._batch.stays[key] = StayRow._make((*key, leave, cause, *names))
 
     def _start_meeting(self, started: MeetingStarted, changes: Iterable[Change]) -> None:
         carried = None

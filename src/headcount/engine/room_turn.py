@@ -10,14 +10,14 @@ from itertools import takewhile
 from typing import Final
 
 from headcount.engine.inference import infer_from_snapshot, infer_timeouts, next_timeout
-from headcount.engine.notifications import presence_messages, schedule_notifications
+from headcount.engine.notifications import PresenceMessages, schedule_notifications
 from headcount.engine.projection import Projection
 from headcount.engine.room_cache import CachedRoom
 from headcount.kernel.changes import Change, MeetingsCorrected
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.presence import PresenceChange
 from headcount.kernel.rules import NEVER
-from headcount.store.records import SNAPSHOT, BatchChanges, Origin, StoredEntry, decode_event
+from headcount.store.records import SNAPSHOT, BatchChanges, Origin, StoredEntry
 
 _CHUNK_SIZE: Final = 500
 """Events between two looks at whether the turn is over."""
@@ -67,10 +67,7 @@ class RoomTurn:
                 done += 1
             else:
                 chunk = entries[done : done + _CHUNK_SIZE]
-                events = [
-                    decode_event(entry.room, entry.kind, entry.at, *entry.fields)
-                    for entry in takewhile(_is_event, chunk)
-                ]
+                events = [entry.to_event() for entry in takewhile(_is_event, chunk)]
                 self._handle_events(events)
                 done += len(events)
         return done
@@ -112,7 +109,9 @@ class RoomTurn:
                 self._publish(presence, [] if imported else self.changes)
             cached.stored_peak = projection.update_peak(cached.stored_peak)
             cached.stored_pending = projection.update_pending(cached.stored_pending)
-            batch.marks.extend(cached.journal.take_changes())
+            marks = cached.journal.take_changes()
+            if marks:
+                batch.marks.extend(marks)
             checkpoint = cached.checkpoint()
             if checkpoint is not None:
                 batch.checkpoints[key] = checkpoint[0]
@@ -122,7 +121,8 @@ class RoomTurn:
         """Write messages and notifications. Changes that follow from imported history alone are not published."""
         room, imported_until, batch = self._cached.room, self._cached.imported_until, self._batch
         live = [change for change in presence if change.at > imported_until]
-        batch.messages.extend(presence_messages(room, live, self._now, batch.cursor))
+        if live:
+            batch.presence.append(PresenceMessages(room.domain, room.name, live, self._now, batch.cursor))
         decided_by = imported_until + room.rules.reset_alone_ms
         fresh = [
             change for change in changes if isinstance(change, MeetingsCorrected) or change.at > decided_by

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from headcount.kernel.events import Ms
 from headcount.store.database import StoreError
 from headcount.store.outbox import Message, Messages
 
@@ -112,6 +113,7 @@ class Broadcaster:
         messages: Messages,
         encode: Callable[[Message], bytes],
         is_valid: Callable[[bytes], bool],
+        now: Callable[[], Ms],
         max_per_domain: int = MAX_PER_DOMAIN,
     ) -> None:
         self.messages = messages
@@ -121,6 +123,7 @@ class Broadcaster:
         self.sent = 0
         self.stopping = False
         self._is_valid = is_valid
+        self._now = now
         self._open: set[Listener] = set()
         self._open_by_domain: Counter[str] = Counter()
         self._live: dict[str, set[Listener]] = {}
@@ -137,6 +140,13 @@ class Broadcaster:
     def is_full_for(self, domain: str) -> bool:
         """Return whether a domain has as many streams in this process as it may have."""
         return self._open_by_domain[domain] >= self.max_per_domain
+
+    def complete_since(self, domain: str) -> int:
+        """Return the position after which a stream of a domain gets all messages. Call it before a stream is opened.
+
+        It uses the store, so call it in a thread.
+        """
+        return self.messages.stream_opened(domain, self._now())
 
     def add(self, listener: Listener) -> None:
         """Register an open stream. It may have to read the backlog before it goes live."""
@@ -238,6 +248,9 @@ class Broadcaster:
             await asyncio.sleep(HEARTBEAT_S)
             for listener in self._listeners():
                 listener.request_heartbeat()
+            for domain in list(self._open_by_domain):
+                with suppress(StoreError):  # it is repeated long before it matters
+                    await asyncio.to_thread(self.complete_since, domain)
 
     async def _check_tokens(self) -> None:
         while True:

@@ -20,6 +20,7 @@ from headcount.outbound.webhooks.metrics import WebhookMetrics
 from headcount.service.core import Core
 from headcount.service.runtime import chance, new_nonce
 from headcount.store.database import StoreError
+from headcount.store.outbox import STREAM_RETENTION_MS
 from headcount.store.records import DAY_MS
 
 _MAINTENANCE_INTERVAL_S: Final = 1
@@ -93,8 +94,11 @@ class Maintenance:
         """
         if self._clock.stable_for() < DAY_MS:
             return
+        if not self._is_leader():
+            return
+        self._store.messages.forget_streams(self._clock.now() - STREAM_RETENTION_MS)
         before = self._clock.now() - self._retention_days * DAY_MS
-        if self._is_leader() and self._retention_days:
+        if self._retention_days:
             self._store.messages.prune(before)
             self._store.deliveries.prune(before)
 

@@ -52,6 +52,7 @@ class Web:
             store.messages,
             partial(event_of, self._cursors),
             self._is_valid,
+            clock.now,
             settings["max_streams_per_domain"],
         )
         status = self._status = Status(core, readiness)

@@ -11,7 +11,7 @@ _TABLES: Final = (
     "entries", "rooms", "deferred_rooms", "marks", "stays", "pending_stays", "meetings", "meeting_counts",
     "ended_meeting_counts", "meeting_attributes", "meeting_attribute_counts", "attribute_keys", "superseded_meetings",
     "corrections", "excluded_participants", "room_quarters", "domain_quarters", "domain_steps", "room_totals",
-    "value_totals", "long_values", "pending_rollups", "messages", "published_meetings", "pending_notifications", "endpoints", "deliveries", "attempts",
+    "value_totals", "long_values", "pending_rollups", "messages", "stream_domains", "published_meetings", "pending_notifications", "endpoints", "deliveries", "attempts",
     "sources", "api_keys", "access_tokens", "share_participants",
 )  # fmt: skip
 

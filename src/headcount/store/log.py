@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from headcount.kernel.events import Event, Ms, with_implied_join
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
-from headcount.store.records import AppendResult, LogEntry, Provenance, StoredEntry, decode_event
+from headcount.store.records import AppendResult, LogEntry, StoredEntry, decode_event
 
 
 class Log:
@@ -34,7 +34,7 @@ class Log:
         """Return the entries after `position`, up to `limit`."""
         with self._database.reading() as connection:
             rows = connection.rows("select_entries", position=position, limit=limit)
-            return [_entry(*row) for row in rows]
+            return [StoredEntry._make(row) for row in rows]
 
     def in_domain(
         self, domain: str, after: int, until: int, limit: int, *, room: str | None = None
@@ -47,7 +47,7 @@ class Log:
             rows = connection.rows(
                 "select_domain_entries", domain=domain, room=room, position=after, until=until, limit=limit
             )
-            return [_entry(*row) for row in rows]
+            return [StoredEntry._make(row) for row in rows]
 
     def with_stored_times(self, entries: Sequence[LogEntry]) -> list[LogEntry]:
         """Return entries as they are stored: a duplicate has the time of its first entry."""
@@ -103,13 +103,3 @@ def events_after(connection: Connection, domain: str, room: str, after: Ms, posi
         "select_room_events", domain=domain, room=room, after=after, until=NEVER, position=position
     )
     return [decode_event(room, *row) for row in rows]
-
-
-def _entry(
-    position: int, domain: str, room: str, at: Ms, received: Ms, origin: int, snapshot: str | None, sender: str | None,
-    digest: bytes | None, kind: int, *fields: str | int | None,
-) -> StoredEntry:  # fmt: skip
-    if snapshot is None:
-        return StoredEntry(position, domain, room, at, received, origin, None, kind, fields)
-    provenance = Provenance(sender, digest)
-    return StoredEntry(position, domain, room, at, received, origin, snapshot, kind, fields, provenance)

@@ -6,18 +6,47 @@ missed wake-up costs time but no message.
 Responsible for reading messages and pending notifications. Must not know the payload formats of subscribers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
 from headcount.store.records import MeetingRow, PendingNotification, PublishedMeeting
-from headcount.store.statements import with_lists
+from headcount.store.statements import with_lists, with_rows
 
 PAGE_SIZE: Final = 1_000
 _WRITTEN_WITHIN_MS: Final[Ms] = 86_400_000
+_STATES_SIZE: Final = 100
+"""Meetings that one statement reads."""
+_STATES: Final = """
+with due (domain, id) as (values {rows})
+select d.domain, d.id,
+  p.domain, p.id, p.room, p.start_ms, p.end_ms, p.max_participants, p.participants, p.revisions,
+  m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants, m.carried_join_ms, m.carried_participant_id,
+  case when m.end_ms <= :horizon or p.end_ms is not null then (
+    select count(*) from stays as s
+    where s.domain = m.domain and s.room = m.room and s.join_ms >= m.start_ms
+      and s.join_ms < case when m.end_ms <= :horizon then m.end_ms else :horizon + 1 end
+  ) + case when m.carried_join_ms is null then 0 else 1 end else 0 end,
+  m.end_ms <= :horizon and exists (
+    select 1 from meetings as f
+    where f.domain = m.domain and f.room = m.room
+      and f.start_ms / 1000 >= m.end_ms / 1000 and f.start_ms / 1000 <= m.end_ms / 1000 and f.start_ms = m.end_ms
+  )
+from due as d
+left join published_meetings as p on p.domain = d.domain and p.id = d.id
+left join meetings as m on m.domain = d.domain and m.id = d.id
+"""
+"""What was published of meetings, and what they are now: a start needs no participants, and a reset starts another one.
+
+Entries are counted as `select_meeting_stays` finds them. Served by primary keys and, in a range of one second, by
+`meetings_by_room`: SQLite does not use it for an equality of expressions.
+"""
+STREAM_RETENTION_MS: Final[Ms] = 86_400_000
+"""How long a stream can be resumed without a gap after it was closed. Any later it may have one."""
+_SEEN_EVERY_MS: Final[Ms] = 3_600_000
 
 
 class MessageType(StrEnum):
@@ -107,6 +136,28 @@ class Messages:
             (position,) = connection.row("select_messages_start") or (0,)
             return int(position)
 
+    def stream_opened(self, domain: str, now: Ms) -> int:
+        """Record that a stream of a domain is open, and return the position after which the outbox is complete for it.
+
+        From then on, joins and leaves of the domain are messages until no stream was open for `STREAM_RETENTION_MS`.
+        """
+        with self._database.reading() as connection:
+            row = connection.row("select_stream_domain", domain=domain)
+        if row is not None and now - row[1] < _SEEN_EVERY_MS:
+            return int(row[0])
+        with self._database.writing() as connection:
+            connection.run(
+                "touch_engine_state"
+            )  # so that a commit of the engine comes before this or after it
+            connection.run("upsert_stream_domain", domain=domain, now=now)
+            row = connection.row("select_stream_domain", domain=domain)
+        return int(row[0]) if row is not None else 0
+
+    def forget_streams(self, before: Ms) -> None:
+        """Stop the messages about joins and leaves for streams in domains without a stream since `before`."""
+        with self._database.writing() as connection:
+            connection.run("delete_stream_domains", before=before)
+
     def prune(self, before: Ms) -> int:
         """Delete messages that were written before a time, except the last one, and return how many."""
         with self._database.writing() as connection:
@@ -145,23 +196,41 @@ class PendingNotifications:
             rows = connection.rows("select_due_notifications", now=now, limit=limit)
             return [PendingNotification(*row) for row in rows]
 
-    def state(self, about: PendingNotification, horizon: Ms) -> MeetingState:
-        """Return the state of a meeting up to `horizon`, inclusive."""
+    def states(
+        self, due: Mapping[tuple[str, str], Sequence[PendingNotification]], horizon: Ms
+    ) -> dict[tuple[str, str], MeetingState]:
+        """Return the state of each meeting, by domain and id, up to `horizon`, inclusive."""
+        keys = list(due)
+        values = {"horizon": horizon}
+        states: dict[tuple[str, str], MeetingState] = {}
         with self._database.reading() as connection:
-            row = connection.row("select_published_meeting", domain=about.domain, id=about.id)
-            published = None if row is None else PublishedMeeting(*row)
-            current = _meeting(connection, "select_meeting", domain=about.domain, id=about.id)
-            replacement = None
-            if current is None:
-                replacement = _meeting(
-                    connection, "select_meeting_at", domain=about.domain, room=about.room, at=about.start
-                )
-            meeting = current or replacement
-            has_ended = meeting is not None and meeting.end is not None and meeting.end <= horizon
-            starts = current is not None and not has_ended and (published is None or published.end is None)
-            participants = 0 if meeting is None or starts else _participants(connection, meeting, horizon + 1)
-            is_reset = meeting is not None and has_ended and _is_reset(connection, meeting)
-        return MeetingState(published, current, replacement, participants, is_reset)
+            for start in range(0, len(keys), _STATES_SIZE):
+                text, named = with_rows(_STATES, keys[start : start + _STATES_SIZE])
+                for row in connection.query(text, named | values):
+                    states[row[0], row[1]] = _state(row)
+            for key, state in states.items():
+                if state.current is None and state.published is not None:
+                    states[key] = _replaced(connection, state, due[key][0], horizon)
+        return states
+
+
+def _state(row: tuple[Any, ...]) -> MeetingState:
+    published = None if row[2] is None else PublishedMeeting(*row[2:10])
+    current = None if row[10] is None else MeetingRow(*row[10:18])
+    return MeetingState(published, current, None, row[18], bool(row[19]))
+
+
+def _replaced(
+    connection: Connection, state: MeetingState, about: PendingNotification, horizon: Ms
+) -> MeetingState:
+    """Return the state of a meeting that no longer exists, with the one that covers its start, if there is one."""
+    replacement = _meeting(
+        connection, "select_meeting_at", domain=about.domain, room=about.room, at=about.start
+    )
+    if replacement is None:
+        return state
+    participants = _participants(connection, replacement, horizon + 1)
+    return state._replace(replacement=replacement, participants=participants)
 
 
 def _meeting(connection: Connection, name: str, **values: str | Ms) -> MeetingRow | None:
@@ -175,12 +244,3 @@ def _participants(connection: Connection, meeting: MeetingRow, until: Ms) -> int
         "count_meeting_stays", domain=meeting.domain, room=meeting.room, start=meeting.start, until=end
     ) or (0,)
     return int(number)
-
-
-def _is_reset(connection: Connection, meeting: MeetingRow) -> bool:
-    """Return whether another meeting starts where this one ends, because the room was reset (R7)."""
-    assert meeting.end is not None
-    following = _meeting(
-        connection, "select_meeting_at", domain=meeting.domain, room=meeting.room, at=meeting.end
-    )
-    return following is not None and following.start == meeting.end

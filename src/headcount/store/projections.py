@@ -5,7 +5,8 @@ changes of a batch were found. Only the engine writes these tables.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from time import perf_counter
 from typing import Any
 
@@ -21,9 +22,12 @@ from headcount.store.records import (
     DeferredRoom,
     MarkChange,
     MeetingRow,
+    NewMessage,
     RoomRow,
     encode_unconfirmed,
 )
+
+_stay_key = itemgetter(0, 1, 2, 3)
 
 
 class _RollbackError(Exception):
@@ -143,7 +147,12 @@ def _write(connection: Connection, batch: BatchChanges) -> None:
     _put(connection, "update_checkpoint", [(text, *key) for key, text in batch.checkpoints.items()])
     _write_marks(connection, batch.marks)
     _put(connection, "delete_stay", [key for key, row in batch.stays.items() if row is None])
-    _put(connection, "upsert_stay", [row for row in batch.stays.values() if row is not None])
+    # In the order of the key, which takes half the time: rows that follow each other are on one page.
+    _put(
+        connection,
+        "upsert_stay",
+        sorted([row for row in batch.stays.values() if row is not None], key=_stay_key),
+    )
     _put(connection, "delete_pending_stay", [key for key, row in batch.pending_stays.items() if row is None])
     _put(
         connection,
@@ -163,11 +172,23 @@ def _write(connection: Connection, batch: BatchChanges) -> None:
     _put(connection, "delete_pending_notification", [(row.domain, row.id, row.due) for row in batch.handled])
     _put(connection, "upsert_pending_notification", list(batch.notifications.values()))
     _put(connection, "upsert_published_meeting", list(batch.published.values()))
-    _put(connection, "insert_message", batch.messages)
+    _put(connection, "insert_message", [*_presence_messages(connection, batch), *batch.messages])
     _put(connection, "delete_deferred_room", [key for key, row in batch.deferred.items() if row is None])
     _put(connection, "upsert_deferred_room", [row for row in batch.deferred.values() if row is not None])
     if batch.inferred:
         append_to(connection, [batch.inferred])
+
+
+def _presence_messages(connection: Connection, batch: BatchChanges) -> Iterator[NewMessage]:
+    """Yield the messages about joins and leaves of the domains that have subscribers now.
+
+    Who subscribes touches the engine's state first, and so waits for this transaction, or this one for it.
+    """
+    if batch.presence:
+        domains = {domain for (domain,) in connection.rows("select_subscribed_domains")}
+        for messages in batch.presence:
+            if messages.domain in domains:
+                yield from messages
 
 
 def _write_meetings(connection: Connection, meetings: dict[tuple[str, str], MeetingRow | None]) -> None:

@@ -3,9 +3,9 @@
 Responsible for the shapes of rows and of a batch of the engine, and for their encoding. Must not know SQL.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -73,34 +73,45 @@ class AppendResult(NamedTuple):
     position: int
 
 
-_JOINED_AT: Final = 4
-"""The place of `joined_at` in the fields of an entry."""
-
-
 class StoredEntry(NamedTuple):
-    """One entry of the log as the engine reads it. Only a snapshot has `snapshot` and `provenance`."""
+    """One entry of the log as the engine reads it. Field order is column order. Only a snapshot has its provenance."""
 
     position: int
     domain: str
-    room: str
-    at: Ms
     received: Ms
     origin: int
     snapshot: str | None
+    sender: str | None
+    digest: bytes | None
+    room: str
     kind: int
-    fields: tuple[Any, ...]
-    provenance: Provenance = UNKNOWN_PROVENANCE
+    at: Ms
+    participant_id: str | None
+    user_id: str | None
+    user_name: str | None
+    source_session: str | None
+    joined_at: Ms | None
+    inferred: str | None
+    attributes: Attributes | None
+
+    @property
+    def provenance(self) -> Provenance:
+        """Who delivered a snapshot."""
+        return Provenance(self.sender, self.digest)
 
     @property
     def first_time(self) -> Ms:
         """The time of the entry, or of the join that it implies (R1)."""
-        joined_at: Ms | None = self.fields[_JOINED_AT]
-        return self.at if joined_at is None or joined_at > self.at else joined_at
+        return self.at if self.joined_at is None or self.joined_at > self.at else self.joined_at
 
     @property
     def event(self) -> Event | None:
         """The event of the entry, or None for a snapshot. Raise `InvalidEvent` if it is not valid."""
-        return None if self.kind == SNAPSHOT else decode_event(self.room, self.kind, self.at, *self.fields)
+        return None if self.kind == SNAPSHOT else self.to_event()
+
+    def to_event(self) -> Event:
+        """Return the event of an entry that is no snapshot. Raise `InvalidEvent` if it is not valid."""
+        return decode_event(*self[7:])
 
 
 class RoomRow(NamedTuple):
@@ -209,6 +220,14 @@ class NewMessage(NamedTuple):
     payload: str
 
 
+class MessagesOfDomain(Protocol):
+    """Messages that are written only if their domain has subscribers."""
+
+    @property
+    def domain(self) -> str: ...
+    def __iter__(self) -> Iterator[NewMessage]: ...
+
+
 class PendingNotification(NamedTuple):
     """A notification about a meeting that started at `start`, due at `due` ms. `reason` is that of a correction."""
 
@@ -256,6 +275,7 @@ class BatchChanges:
     carried into one.
     `checkpoints` are those that changed. `pending_rollups` are the time ranges of rooms in which ended meetings changed.
     `reindexed` are those in which a meeting may have lost an attribute.
+    `presence` are messages about joins and leaves, written in domains with subscribers.
     `notifications` become due later; `handled` are deleted, and `published` is what their messages reported.
 
     Containers are created on first use: a batch has thousands of parts, and most parts use few.
@@ -276,6 +296,7 @@ class BatchChanges:
     reindexed: dict[RoomKey, tuple[Ms, Ms]]
     inferred: list[LogEntry]
     messages: list[NewMessage]
+    presence: list[MessagesOfDomain]
     notifications: dict[tuple[str, str, Ms], PendingNotification]
     handled: list[PendingNotification]
     published: dict[tuple[str, str], PublishedMeeting]
@@ -295,6 +316,7 @@ class BatchChanges:
         "notifications",
         "pending_rollups",
         "pending_stays",
+        "presence",
         "progress",
         "published",
         "reindexed",
@@ -350,6 +372,7 @@ _CONTAINERS: Final[dict[str, type[dict[Any, Any]] | type[list[Any]]]] = {
     "reindexed": dict,
     "inferred": list,
     "messages": list,
+    "presence": list,
     "notifications": dict,
     "handled": list,
     "published": dict,

@@ -6,7 +6,8 @@ the outbox was read for it: each message up to there is delivered or has a row i
 Responsible for both tables and for the attempts. Must not know HTTP, signatures or when a delivery is retried.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -170,7 +171,7 @@ class Endpoints:
     def add(self, row: Endpoint) -> None:
         """Add an endpoint."""
         require_domain(row.domain)
-        with self._database.writing() as connection:
+        with self._subscribing() as connection:
             connection.run(
                 "insert_endpoint", uuid=row.uuid, domain=row.domain, state=row.state, position=row.position,
                 created=row.created, **_settings(row),
@@ -178,7 +179,7 @@ class Endpoints:
 
     def change(self, row: Endpoint) -> None:
         """Change the settings of an endpoint; its state stays."""
-        with self._database.writing() as connection:
+        with self._subscribing() as connection:
             connection.run(
                 "update_endpoint", uuid=row.uuid, state=row.state, failed_count=row.failed_count,
                 updated=row.updated, **_settings(row),
@@ -186,12 +187,19 @@ class Endpoints:
 
     def reenable(self, row: Endpoint) -> None:
         """Change the settings of an endpoint and activate it. Pending messages start again with their first attempt."""
-        with self._database.writing() as connection:
+        with self._subscribing() as connection:
             connection.run(
                 "update_endpoint", uuid=row.uuid, state=EndpointStatus.ACTIVE, failed_count=0, updated=row.updated,
                 **_settings(row),
             )  # fmt: skip
             connection.run("reset_pending_deliveries", uuid=row.uuid)
+
+    @contextmanager
+    def _subscribing(self) -> Iterator[Connection]:
+        """Write what may subscribe to joins and leaves: commits of the engine come before it or include them."""
+        with self._database.writing() as connection:
+            connection.run("touch_engine_state")
+            yield connection
 
     def remove(self, uuid: str) -> bool:
         """Delete an endpoint with its deliveries. Return False if there is none."""

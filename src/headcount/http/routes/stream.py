@@ -96,9 +96,10 @@ async def stream(streaming: Streaming, request: Request) -> Response:
     listener = _listener(request, key.domain, token, streaming.cursors)
     if request.method == "HEAD":
         return Response(headers=_HEADERS)
+    since = await in_thread(_STORE_TIMEOUT_S, broadcaster.complete_since, key.domain)
     end = await in_thread(_STORE_TIMEOUT_S, broadcaster.messages.end)
     first = await in_thread(_STORE_TIMEOUT_S, broadcaster.messages.first)
-    has_gap = listener.position > end or 0 < listener.position < first - 1
+    has_gap = listener.position > end or 0 < listener.position < max(first - 1, since)
     if not 0 <= listener.position <= end:
         listener.position = end
     _require_capacity(broadcaster, key.domain)  # nothing is awaited between this and the stream

@@ -24,8 +24,8 @@ where domain = :domain
   and event_key = :event_key
 
 -- name: select_entries
-select position, domain, room, at_ms, received_ms, origin, snapshot,
-  case when kind = 4 then sender end, case when kind = 4 then digest end, kind,
+select position, domain, received_ms, origin, snapshot,
+  case when kind = 4 then sender end, case when kind = 4 then digest end, room, kind, at_ms,
   participant_id, user_id, user_name, source_session, joined_ms, inferred, attributes
 from entries
 where position > :position
@@ -34,8 +34,8 @@ limit :limit
 
 -- name: select_domain_entries
 -- Served by the primary key: `|| ''` keeps the databases from the indexes by domain and room.
-select position, domain, room, at_ms, received_ms, origin, snapshot,
-  case when kind = 4 then sender end, case when kind = 4 then digest end, kind,
+select position, domain, received_ms, origin, snapshot,
+  case when kind = 4 then sender end, case when kind = 4 then digest end, room, kind, at_ms,
   participant_id, user_id, user_name, source_session, joined_ms, inferred, attributes
 from entries
 where position > :position

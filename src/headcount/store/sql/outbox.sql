@@ -10,12 +10,6 @@ where due_ms <= :now
 order by due_ms, start_ms, domain, id
 limit :limit
 
--- name: select_published_meeting
-select domain, id, room, start_ms, end_ms, max_participants, participants, revisions
-from published_meetings
-where domain = :domain
-  and id = :id
-
 -- name: count_meeting_stays
 select count(*)
 from stays
@@ -49,6 +43,21 @@ select coalesce(min(position), 0) from messages
 
 -- name: select_messages_end
 select coalesce(max(position), 0) from messages
+
+-- name: select_stream_domain
+select position, seen_ms
+from stream_domains
+where domain = :domain
+
+-- name: upsert_stream_domain
+insert into stream_domains (domain, position, seen_ms)
+values (:domain, (select coalesce(max(position), 0) from messages), :now)
+on conflict (domain) do update
+set seen_ms = excluded.seen_ms
+
+-- name: delete_stream_domains
+delete from stream_domains
+where seen_ms < :before
 
 -- name: delete_old_messages
 -- Served by messages_by_time. The last message stays, so that positions are not assigned twice.

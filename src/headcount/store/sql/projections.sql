@@ -193,6 +193,15 @@ insert into messages (domain, id, type, room, at_ms, created_ms, payload)
 values (?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, id) do nothing
 
+-- name: select_subscribed_domains
+-- Those with an endpoint for joins or leaves, or with a recent stream.
+select domain
+from stream_domains
+union
+select domain
+from endpoints
+where event_types like '%participant.%'
+
 -- name: select_deferred_rooms
 select domain, room, position, reason, attempts, since_ms, retry_ms, release
 from deferred_rooms

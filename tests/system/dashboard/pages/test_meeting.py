@@ -60,7 +60,7 @@ def test_a_meeting_has_participants_explanation_and_deliveries(dashboard, servic
     expect(page.locator(".empty, .card")).not_to_have_count(0)
     page.get_by_role("link", name="Webhook deliveries", exact=True).click()
     deliveries = page.get_by_role("region", name="Webhook deliveries")
-    expect(deliveries).to_contain_text("participant.joined", timeout=10_000)
+    expect(deliveries).to_contain_text("meeting.started", timeout=10_000)
     expect(deliveries).to_contain_text("no endpoint subscribed")
 
 

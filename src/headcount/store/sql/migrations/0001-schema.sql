@@ -347,6 +347,15 @@ create unique index messages_by_id on messages (domain, id);
 
 create index messages_by_time on messages (created_ms);
 
+-- Domains that had a stream open at `seen_ms`, within a day or so: joins and leaves after `position` are messages, too.
+-- An endpoint for joins and leaves has the same effect on its domain.
+create table stream_domains (
+  domain {text} not null,
+  position bigint not null,
+  seen_ms bigint not null,
+  primary key (domain)
+) {clustered};
+
 -- What the latest message about each meeting reported (R14).
 create table published_meetings (
   domain {text} not null,
