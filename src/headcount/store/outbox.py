@@ -41,7 +41,7 @@ left join meetings as m on m.domain = d.domain and m.id = d.id
 """
 """What was published of meetings, and what they are now: a start needs no participants, and a reset starts another one.
 
-Entries are counted as `select_meeting_stays` finds them. Served by primary keys and, in a range of one second, by
+Entries are counted as `select_stays_of_ranges` finds them. Served by primary keys and, in a range of one second, by
 `meetings_by_room`: SQLite does not use it for an equality of expressions.
 """
 STREAM_RETENTION_MS: Final[Ms] = 86_400_000
