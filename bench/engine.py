@@ -4,8 +4,9 @@
 
 The events are in the log before the clock starts. The result is events per second of processor time of the whole
 process, all of it in `Engine.step`. *Live*: the engine's clock runs with the events, in steps of some seconds. *Backlog*:
-all events are older than the clock, as after a restart. Both cases also with a webhook endpoint for all messages, and
-with attributes. The meetings in the store must be those of `sessionize`, to the last field; otherwise the exit code is 1.
+all events are older than the clock, as after a restart, so that batches are full: this is the key figure. Both cases also
+with a webhook endpoint for all messages, and with attributes. The meetings in the store must be those of `sessionize`, to
+the last field; otherwise the exit code is 1.
 """
 
 import argparse
@@ -62,7 +63,7 @@ def main() -> int:
                 return 1
             best = max(best, len(entries) / seconds)
         print(f"| {case.name} | {best:,.0f} |", flush=True)
-        if case.name == "live":
+        if case.name == "backlog":
             record("engine", best)
     return 0
 

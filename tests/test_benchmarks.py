@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 
 SMALL = {
     "backup.py": "--megabytes 5 --rates 20",
-    "engine.py": "--events 4000 --runs 1 --step 300",
+    "engine.py": "--events 4000 --runs 1 --step 3600",
     "first_command.py": "--runs 1 --without-compiling",
     "ingest_api.py": "--seconds 0.2 --runs 1",
     "ingest_batches.py": "--batches 4 --runs 1",

@@ -80,6 +80,7 @@ class Life:
         self.path = Path(folder) / f"{seed}.db"
         self.database = SqliteDatabase(self.path, durability="off")
         migrate(self.database)
+        Messages(self.database).stream_opened(DOMAIN, NEW_YEAR)
         self.now = NEW_YEAR
         self.crashes = 0
         self.acknowledged = set()

@@ -27,9 +27,10 @@ select d.domain, d.id,
   m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants, m.carried_join_ms, m.carried_participant_id,
   case when m.end_ms <= :horizon or p.end_ms is not null then (
     select count(*) from stays as s
-    where s.domain = m.domain and s.room = m.room and s.join_ms >= m.start_ms
+    where s.domain = m.domain and s.room = m.room
       and s.join_ms < case when m.end_ms <= :horizon then m.end_ms else :horizon + 1 end
-  ) + case when m.carried_join_ms is null then 0 else 1 end else 0 end,
+      and (s.leave_ms is null or s.leave_ms > m.start_ms)
+  ) else 0 end,
   m.end_ms <= :horizon and exists (
     select 1 from meetings as f
     where f.domain = m.domain and f.room = m.room
@@ -41,8 +42,8 @@ left join meetings as m on m.domain = d.domain and m.id = d.id
 """
 """What was published of meetings, and what they are now: a start needs no participants, and a reset starts another one.
 
-Entries are counted as `select_stays_of_ranges` finds them. Served by primary keys and, in a range of one second, by
-`meetings_by_room`: SQLite does not use it for an equality of expressions.
+Served by primary keys and, in a range of one second, by `meetings_by_room`: SQLite does not use it for an equality of
+expressions.
 """
 STREAM_RETENTION_MS: Final[Ms] = 86_400_000
 """How long a stream can be resumed without a gap after it was closed. Any later it may have one."""
