@@ -74,17 +74,21 @@ screenshots: $(STAMP)  ## take the screenshots of the docs again, from a server 
 mutate: $(STAMP)  ## run mutation tests of the kernel and the engine (SAMPLE=200, 0 for all; SEED=1)
 	nice -n 15 $(BIN)/python tests/mutation/run.py --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) $(MUTATE)
 
-bench: $(STAMP)  ## run all benchmarks, and print their tables
+bench: $(STAMP)  ## run all benchmarks, and print their tables and that of the key figures
+	$(BIN)/python bench/figures.py --clear
 	$(BIN)/python bench/run.py $(BENCH)
+	$(BIN)/python bench/first_command.py --run
+	$(BIN)/python bench/engine.py
 	$(BIN)/python bench/ingest_api.py
 	$(BIN)/python bench/ingest_batches.py
 	@tests/install_servers.sh
 	$(BIN)/python bench/ingest_postgres.py
 	$(BIN)/python bench/query_api.py
+	$(BIN)/python bench/query_datasette.py
+	$(BIN)/python bench/attribute_lists.py
 	$(BIN)/python bench/usage.py
 	$(BIN)/python bench/dashboard.py
 	$(BIN)/python bench/together.py
-	$(BIN)/python bench/query_datasette.py
 	$(BIN)/python bench/starting.py
 	$(BIN)/python bench/backup.py
 	$(BIN)/python bench/large_room.py
@@ -92,6 +96,7 @@ bench: $(STAMP)  ## run all benchmarks, and print their tables
 	$(BIN)/python bench/stream.py
 	$(BIN)/python bench/sources.py
 	$(BIN)/python bench/webhooks.py
+	$(BIN)/python bench/figures.py
 
 soak: $(STAMP)  ## run the server under a mixed load for SOAK_MINUTES (default: 10); fails if memory grows or an event is lost
 	$(BIN)/python bench/soak.py

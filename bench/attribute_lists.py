@@ -10,13 +10,15 @@ import asyncio
 import time
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 
 import httpx2
 
 from headcount.kernel.attributes import canonical
 from headcount.store.open import Store, open_store
 from headcount.store.records import BatchChanges, MeetingRow, StayRow
-from query_api import DATA, NOW, PAST, ROOMS, client_of, meeting_of, p50, starts_of, stays_of
+from query_api import NOW, PAST, client_of, meeting_of, p50, rooms_of, starts_of, stays_of
+from stores import stored
 
 TABLES = ("meetings", "stays", "meeting_attributes", "meeting_attribute_counts")
 _BATCH = 2_000
@@ -24,9 +26,10 @@ _BATCH = 2_000
 
 def meetings(number: int) -> Iterator[tuple[MeetingRow, list[StayRow]]]:
     """Half of the rooms belong to one customer, one in a hundred to another; five meetings are of a rare one."""
-    for room in range(ROOMS):
+    rooms = rooms_of(number)
+    for room in range(rooms):
         customer = "half" if room % 2 else "percent" if room % 100 == 0 else f"c{room}"
-        for start in starts_of(room, number // ROOMS):
+        for start in starts_of(room, number // rooms):
             rare = room == 42 and start % 20 == 0
             stays = []
             for n, stay in enumerate(stays_of(room, start)):
@@ -51,15 +54,12 @@ def make(store: Store, number: int) -> None:
 
 
 def opened(number: int, *, again: bool) -> Store:
-    path = DATA / f"attributes-{number}.db"
-    DATA.mkdir(exist_ok=True)
-    if again or not path.exists():
-        for old in DATA.glob(f"{path.name}*"):
-            old.unlink()
+    def fill(path: Path) -> None:
         store = open_store(str(path), durability="off")
         make(store, number)
         store.close()
-    return open_store(str(path))
+
+    return open_store(str(stored(f"attributes-{number}", fill, again=again)))
 
 
 async def measure(store: Store) -> None:

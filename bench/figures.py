@@ -7,11 +7,12 @@ A benchmark calls `record` with each figure that it measures. This command print
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-STORE = Path(__file__).parent.parent / "build" / "bench" / "figures.json"
+STORE = Path(os.environ.get("FIGURES") or Path(__file__).parent.parent / "build/bench/figures.json")
 
 
 class Figure(NamedTuple):

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from server_processes import processor_s
-from starting import DATA, started
+from starting import started
+from stores import DATA
 
 LINES = 1_000
 A_REQUEST, REQUESTS_A_SECOND, DECIDED_S = 200, 10, 12

@@ -13,6 +13,7 @@ import random
 import statistics
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,10 @@ from headcount.maintenance.completeness import read_completeness
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import Store, open_store
 from headcount.store.records import BatchChanges, MeetingRow, StayRow
+from stores import stored
 
-DATA = Path(__file__).parent / "data"
 PAST, LIVE = "past", "live"
-ROOMS, A_YEAR_MS = 10_000, 365 * 86_400_000
+MOST_ROOMS, A_YEAR_MS = 10_000, 365 * 86_400_000
 NOW = 1_767_225_600_000
 PEOPLE_A_MEETING = 5
 FIGURES = {"/meetings?min_participants=3": "min_participants", "/meetings?min_duration=60": "min_duration"}
@@ -46,9 +47,15 @@ where +domain = :domain and max_participants >= :people and end_ms - start_ms >=
 """
 
 
+def rooms_of(meetings: int) -> int:
+    """Return how many rooms have these meetings: each has at least two."""
+    return min(MOST_ROOMS, meetings // 2)
+
+
 def make(path: Path, meetings: int, *, attributes: bool = False) -> None:
+    rooms = rooms_of(meetings)
     store = open_store(str(path), durability="off")
-    starts = [(room, start) for room in range(ROOMS) for start in starts_of(room, meetings // ROOMS)]
+    starts = [(room, start) for room in range(rooms) for start in starts_of(room, meetings // rooms)]
     rows = sorted(meeting_of(room, start) for room, start in starts)
     _put_meetings(store, rows)
     _put(
@@ -56,8 +63,8 @@ def make(path: Path, meetings: int, *, attributes: bool = False) -> None:
         "upsert_stay",
         (stay for room, start in starts for stay in stays_of(room, start, attributes=attributes)),
     )
-    _put_meetings(store, sorted(meeting_of(room, None) for room in range(ROOMS)))
-    _put(store, "upsert_stay", (stay for room in range(ROOMS) for stay in stays_of(room, None)))
+    _put_meetings(store, sorted(meeting_of(room, None) for room in range(rooms)))
+    _put(store, "upsert_stay", (stay for room in range(rooms) for stay in stays_of(room, None)))
     with store.database.writing() as connection:
         connection.run_text("analyze;\n")
     store.close()
@@ -68,13 +75,8 @@ def store_with(meetings: int, *, again: bool = False, attributes: bool = False) 
 
     With `attributes`, each room belongs to one of 1,000 customers, and a tenth of the participants do not state it.
     """
-    path = DATA / f"reading-{meetings}{'-attributes' if attributes else ''}.db"
-    DATA.mkdir(exist_ok=True)
-    if again or not path.exists():
-        for old in DATA.glob(f"{path.name}*"):
-            old.unlink()
-        make(path, meetings, attributes=attributes)
-    return path
+    name = f"reading-{meetings}{'-attributes' if attributes else ''}"
+    return stored(name, partial(make, meetings=meetings, attributes=attributes), again=again)
 
 
 def starts_of(room: int, number: int) -> list[int]:
@@ -224,7 +226,9 @@ def main() -> None:
     asked = parser.parse_args()
     path = store_with(asked.meetings, again=asked.again)
     store = open_store(str(path))
-    print(f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING} participants; {ROOMS:,} active rooms")
+    print(
+        f"{asked.meetings:,} meetings of {PEOPLE_A_MEETING} participants; {rooms_of(asked.meetings):,} active rooms"
+    )
     asyncio.run(compare(store))
     asyncio.run(measure(store, min(5_000, asked.meetings // 200)))
     store.close()

@@ -23,7 +23,8 @@ import uvloop
 from figures import record
 from ingest_api import HERE, Server, free_port, headcount, running
 from load import Requests, drive
-from query_api import DATA, PAST, store_with
+from query_api import PAST, store_with
+from stores import DATA
 
 PYTHON = DATA / "datasette" / "bin" / "python"
 PAGE = f"""

@@ -190,7 +190,7 @@ class Watch:
     """Looks at the process from outside."""
 
     def __init__(self, process: int, url: str, database: Path, load: Load) -> None:
-        self._process = Path("/proc") / str(process)
+        self._pid = process
         self._url = url
         self._wal = Path(f"{database}-wal")
         self._load = load
@@ -210,7 +210,7 @@ class Watch:
         p50, p99 = (waits[int(part * (len(waits) - 1))] * 1_000 if waits else 0.0 for part in (0.5, 0.99))
         return Sample(
             time.monotonic() - self._began,
-            memory_mb(int(self._process.name)),
+            memory_mb(self._pid),
             self._files(),
             self._wal.stat().st_size / 1e6 if self._wal.exists() else 0.0,
             metric(metrics, "headcount_engine_lag_entries"),
@@ -221,7 +221,7 @@ class Watch:
     def _files(self) -> int:
         """Return how many descriptors are open, apart from those of the benchmark's connections."""
         found = 0
-        for descriptor in (self._process / "fd").iterdir():
+        for descriptor in Path(f"/proc/{self._pid}/fd").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
                 found += not str(descriptor.readlink()).startswith("socket:")
         return found

@@ -28,8 +28,8 @@ import pyarrow.parquet as pq
 
 from ingest_api import free_port, headcount, made_key, serve
 from server_processes import memory_mb
+from stores import DATA, stored
 
-DATA = Path(__file__).parent / "data"
 PEOPLE_A_ROOM = 10
 LINES = 1_000
 LOOK_S, PATIENCE_S = 0.005, 120
@@ -79,7 +79,7 @@ class Process:
         )
 
     def memory_mb(self) -> float:
-        """What it has of the machine's memory now."""
+        """Its memory now, with its processes."""
         return memory_mb(self.pid)
 
     def join(self, rooms: int, people: int) -> None:
@@ -160,19 +160,14 @@ def empty() -> Iterator[Path]:
 
 def made(name: str, size: Size, *, again: bool, last: bool) -> Path:
     """A store with a million stays, that last or have ended; made if it is not there."""
-    path = DATA / f"{name}-{size.stays}.db"
-    if again or not path.exists():
-        for old in DATA.glob(f"{path.name}*"):
-            old.unlink()
-        with tempfile.TemporaryDirectory(dir=DATA) as directory:
-            events, making = Path(directory) / "events.parquet", Path(directory) / path.name
-            pq.write_table(stays_that_last(size) if last else stays_that_ended(size), events)
-            command = headcount(
-                "import", "--database", str(making), "--domain", "bench", "--quiet", str(events)
-            )
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            making.rename(path)
-    return path
+
+    def make(path: Path) -> None:
+        events = path.with_suffix(".parquet")
+        pq.write_table(stays_that_last(size) if last else stays_that_ended(size), events)
+        command = headcount("import", "--database", str(path), "--domain", "bench", "--quiet", str(events))
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    return stored(f"{name}-{size.stays}", make, again=again)
 
 
 def stays_that_last(size: Size) -> pa.Table:
@@ -235,7 +230,6 @@ def main() -> int:
     parser.add_argument("--stays", type=int, default=1_000_000)
     parser.add_argument("--again", action="store_true", help="recreate the stores")
     asked = parser.parse_args()
-    DATA.mkdir(exist_ok=True)
     size = Size(asked.stays)
     ended = made("stays-that-ended", size, again=asked.again, last=False)
     last = made("stays-that-last", size, again=asked.again, last=True)

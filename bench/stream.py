@@ -17,16 +17,12 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from headcount.server.server import raise_connection_limit
+from server_processes import memory_mb
 from support.running_service import Running
 from support.stream_client import Outbox
 
 ROUNDS = 20
 MOST_S, MOST_KB = 1.0, 50.0
-
-
-def resident_kb(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
 
 
 async def come(host: str, port: int, key: str) -> asyncio.StreamReader:
@@ -45,7 +41,7 @@ OPEN: list[asyncio.StreamWriter] = []
 async def listen(service: Running, readers: int, outbox: Outbox) -> None:
     host, port = service.url.removeprefix("http://").split(":")
     warm = [await come(host, int(port), service.key) for _ in range(20)]
-    before = resident_kb(service.process.pid)
+    before = memory_mb(service.process.pid)
     began = time.perf_counter()
     ears = []
     for start in range(0, readers, 50):
@@ -59,7 +55,7 @@ async def listen(service: Running, readers: int, outbox: Outbox) -> None:
         await asyncio.gather(*(ear.readuntil(f'"id":"{name}"'.encode()) for ear in ears))
         took.append(time.perf_counter() - began)
         await asyncio.gather(*(ear.readuntil(b"\n\n") for ear in ears))
-    cost = (resident_kb(service.process.pid) - before) / readers
+    cost = (memory_mb(service.process.pid) - before) * 1_000 / readers
     print(f"{readers:,} streams opened in {joined:.2f} s, {readers / joined:,.0f} per second")
     report("one event to all clients, median", statistics.median(took), MOST_S, "s")
     report(f"one event to all clients, slowest of {ROUNDS}", max(took), MOST_S, "s")
