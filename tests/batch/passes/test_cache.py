@@ -38,8 +38,20 @@ def test_code_is_stored_beside_the_package(tmp_path, monkeypatch, user_cache):
 def test_code_is_stored_in_the_cache_of_the_user_if_the_package_is_not_writable(user_cache):
     assert cache.read("code") is None
     cache.write("code", b"abc")
-    assert (cache.read("code"), (user_cache / "code").read_bytes()) == (b"abc", b"abc")
+    assert cache.read("code") == b"abc"
+    assert [path.name for path in user_cache.iterdir()] == ["code"]
     assert user_cache.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.usefixtures("beside")
+@pytest.mark.parametrize("size", [0, 1, 31, 32, 34])
+def test_a_damaged_file_is_not_loaded_and_is_replaced(user_cache, size):
+    cache.write("code", b"abc")
+    path = user_cache / "code"
+    path.write_bytes(path.read_bytes()[:size])
+    assert cache.read("code") is None
+    cache.write("code", b"abc")
+    assert cache.read("code") == b"abc"
 
 
 @pytest.mark.usefixtures("beside")

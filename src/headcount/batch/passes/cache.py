@@ -1,12 +1,13 @@
 """Cache of machine code: beside the package if that is writable, else in the user's cache directory, else nowhere.
 
-Responsible for places that only this user and root can write to, because what is stored there is run, and for complete files. Must
-not know what is stored.
+Responsible for places that only this user and root can write to, because what is stored there is run, and for whole files: each
+starts with the digest of the rest. Must not know what is stored.
 """
 
 import os
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ COMPILING_S: Final = 6
 """Duration of compiling, in seconds."""
 _BESIDE: Final = Path(__file__).parent / "__pycache__"
 _WRITABLE_BY_OTHERS: Final = 0o022
+_DIGEST_BYTES: Final = 32
 _is_silent = False
 
 
@@ -24,13 +26,15 @@ def silence() -> None:
 
 
 def read(name: str) -> bytes | None:
-    """Return what is stored under a name, or None."""
+    """Return what is stored under a name, or None, also if a file is damaged."""
     for directory in _directories():
         try:
-            if _is_private(directory):
-                return (directory / name).read_bytes()
+            stored = (directory / name).read_bytes() if _is_private(directory) else b""
         except OSError:
             continue
+        digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
+        if digest == sha256(content).digest():
+            return content
     return None
 
 
@@ -42,7 +46,7 @@ def write(name: str, content: bytes) -> None:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not _is_private(directory):
                 continue
-            unfinished.write_bytes(content)
+            unfinished.write_bytes(sha256(content).digest() + content)
             unfinished.replace(directory / name)
         except OSError:
             _delete(unfinished)
