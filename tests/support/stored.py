@@ -23,7 +23,7 @@ _NUMBERS = count()
 def stored(events, *, as_of, rules=None, domain=DOMAIN):
     """Events in the order given through a store and its engine: some of them, a look, and the rest."""
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
-        service = StoredEngine(Path(folder), rules)
+        service = StoredEngine(Path(folder), rules, subscribed=False)
         half = len(events) // 2
         service.append(*events[:half])
         service.show(as_of)
@@ -42,14 +42,15 @@ def entry_of(event, received=0, *, domain=DOMAIN, origin=0, provenance=UNKNOWN_P
 
 
 class StoredEngine:
-    """A store in a file and an engine on it, which may be stopped and started anywhere."""
+    """A store in a file and an engine on it, which may be stopped and started anywhere. Somebody may follow its joins and leaves."""
 
-    def __init__(self, folder, rules=None, **options):
+    def __init__(self, folder, rules=None, *, subscribed=True, **options):
         self.path = folder / f"{next(_NUMBERS)}.db"
         self.rules = rules or Rules()
         self.options = options
         self.store = open_store(str(self.path), durability="off")
-        self.store.messages.stream_opened(DOMAIN, 0)
+        if subscribed:
+            self.store.messages.stream_opened(DOMAIN, 0)
         self.start()
 
     def start(self):
