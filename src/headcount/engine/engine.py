@@ -33,12 +33,7 @@ from headcount.kernel.rules import NEVER, Rules
 from headcount.store.database import StoreError, StoreRejected
 from headcount.store.open import Store
 from headcount.store.outbox import MeetingState
-from headcount.store.records import (
-    BatchChanges,
-    PendingNotification,
-    RoomKey,
-    StoredEntry,
-)
+from headcount.store.records import BatchChanges, PendingNotification, RoomKey, StoredEntry
 
 REORDER_WINDOW_MS: Final = 200
 """Default delay before events become visible, so that events out of order can be sorted."""
