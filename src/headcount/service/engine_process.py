@@ -136,6 +136,7 @@ class EngineProcess:
         self._connection, theirs = socket.socketpair()
         self._thread = threading.Thread(target=self._follow, name="engine link", daemon=True)
         self._is_stopping = False
+        self._start_ms = 0
         self._supervisor = os.fork()
         if self._supervisor == 0:
             self._connection.close()
@@ -144,7 +145,7 @@ class EngineProcess:
 
     def start(self) -> None:
         """Start the engine process."""
-        self._numbers["service_ms"] = _now_ms()
+        self._numbers["service_ms"] = self._start_ms = _now_ms()
         self._thread.start()
         self.wake()
 
@@ -177,8 +178,8 @@ class EngineProcess:
         return bool(self._numbers["leads"]) and self.alive()
 
     def alive(self) -> bool:
-        """Return whether the engine process runs."""
-        return self._thread.is_alive() and _is_recent(self._numbers["engine_ms"])
+        """Return whether the engine process runs, or was started so recently that it may not have reported yet."""
+        return self._thread.is_alive() and _is_recent(max(self._numbers["engine_ms"], self._start_ms))
 
     def ended(self) -> bool:
         """Return whether the processes have ended although nobody stopped them."""

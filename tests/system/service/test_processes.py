@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import httpx2 as httpx
 import pytest
@@ -90,3 +92,17 @@ def test_the_processes_are_killed_one_by_one_under_load_and_no_event_is_lost_or_
     crashes.end()
     assert crashes.acknowledged > 20
     assert headcount("doctor", "--database", service.database).returncode == 0
+
+
+def test_an_engine_that_was_just_started_counts_as_alive():
+    program = (
+        "import time; from headcount.service.engine_process import EngineProcess\n"
+        "engine = EngineProcess(lambda link: time.sleep(0.2), lambda: None)\n"
+        "assert not engine.alive()\n"
+        "engine.start()\n"
+        "assert engine.alive()\n"
+        "engine.stop()\n"
+        "assert not engine.alive()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
