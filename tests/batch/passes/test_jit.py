@@ -42,7 +42,7 @@ def sample(numbers: np.ndarray[Any, np.dtype[np.uint64]], pair: Pair, yes: bool,
 def test_numbas_convention_of_calls_is_the_one_that_entries_use(monkeypatch):
     monkeypatch.setattr(machine_code, "_entries", lambda: [sample])
     symbols, code = machine_code.compile_all()
-    address = machine_code._engine(code).get_function_address(symbols["sample"])
+    address = machine_code.load(code).get_function_address(symbols["sample"])
     monkeypatch.setattr(machine_code, "address_of", lambda _: address)
     table = np.zeros((2, 3), np.int64)
     assert sample(np.array([2**40, 1], np.uint64), Pair(-5, table), True, False) == (2**40 + 96, 1)

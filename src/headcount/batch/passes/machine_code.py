@@ -38,11 +38,11 @@ def _addresses() -> dict[str, int]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     symbols, code = _stored() or _compile_and_store()
-    return {name: _engine(code).get_function_address(symbol) for name, symbol in symbols.items()}
+    return {name: load(code).get_function_address(symbol) for name, symbol in symbols.items()}
 
 
 @lru_cache
-def _engine(code: bytes) -> Any:
+def load(code: bytes) -> Any:
     """Return LLVM's engine with this code. It must not be released as long as the process runs."""
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
