@@ -161,7 +161,7 @@ def _by_division(
     rejects = tables.rejects if tables.rejected else None
 
     def participants() -> Iterator[pa.Table]:
-        # This refers to the divisions, whose files are deleted with them.
+        # This refers to the divisions: their files are deleted with them.
         yield from assembly.participants(ENTRIES_AT_ONCE if divisions.rows else 1)
 
     return Sessions(assembly.meetings, participants, now, summary, rejects)

@@ -4,7 +4,6 @@ Responsible for startup, shutdown and the number of connections. It must not kno
 """
 
 import asyncio
-import gc
 import resource
 import signal
 import socket
@@ -18,13 +17,12 @@ import uvicorn
 
 from headcount.server.fast_path import FastPathProtocol
 from headcount.service.container import Service
+from headcount.service.runtime import collect_rarely
 from headcount.settings import cannot_listen, url_of
 
 _MAX_DESCRIPTORS: Final = 65_536
 _STORE_THREADS: Final = 40
 """Requests that read the store at the same time."""
-_COLLECTED_OBJECTS: Final = 20_000
-"""New objects after which the garbage collector looks for cycles. An answer with a hundred meetings creates a thousand."""
 _MAX_CONNECTIONS: Final = 16_384
 """More than the maximum of streams, with room for requests; each takes some kilobytes."""
 
@@ -55,8 +53,7 @@ class Server(uvicorn.Server):
     async def run_until_stopped(self) -> None:
         """Serve until a signal arrives, then finish the requests and deliveries in progress."""
         service = self._service
-        gc.freeze()  # what exists now stays, so no collection needs to look at it again
-        gc.set_threshold(_COLLECTED_OBJECTS)
+        collect_rarely()
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_STORE_THREADS, "store"))
         self._background = [asyncio.create_task(run()) for run in service.background]
         broadcast = asyncio.create_task(service.broadcaster.run())

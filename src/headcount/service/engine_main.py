@@ -3,20 +3,16 @@
 Responsible for building these. Must not know how the process is started and watched.
 """
 
-import gc
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Final
 
 from headcount.engine.engine import Engine
 from headcount.engine.worker import Worker
 from headcount.service.engine_process import EngineLink
-from headcount.service.runtime import new_clock
+from headcount.service.runtime import collect_rarely, new_clock
 from headcount.settings import Settings
 from headcount.store.leadership import Leadership, service_leadership
 from headcount.store.open import open_store
-
-_COLLECTED_OBJECTS: Final = 20_000
 
 
 class _WatchedLeadership:
@@ -43,8 +39,7 @@ class _WatchedLeadership:
 
 def run_engine(settings: Settings, link: EngineLink) -> None:
     """Run the engine until the service stops it."""
-    gc.freeze()  # what exists now stays, so no collection needs to look at it again
-    gc.set_threshold(_COLLECTED_OBJECTS)
+    collect_rarely()
     store = open_store(settings["database"], durability=settings["durability"])
     clock, rules = new_clock(store.log.end()[1]), settings.rules()
 

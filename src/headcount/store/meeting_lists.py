@@ -55,7 +55,7 @@ cross join meetings as m
 where m.domain = :domain and m.id = page.id
 {last}
 """
-"""A page whose filter reads `meetings_by_start` alone: the rest of a meeting is read only if it matches."""
+"""A page with a filter that reads `meetings_by_start` alone: the rest of a meeting is read only if it matches."""
 _FEW: Final = 2_000
 """Up to this number of meetings with a value, these are read rather than those of a room."""
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
