@@ -1,8 +1,5 @@
 """The outbox: a receiver of all messages knows what the projections show (R14, R15)."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,17 +10,11 @@ from headcount.kernel.rules import Rules
 from headcount.store.records import Origin
 from support.engines import NEW_YEAR, kernel
 from support.message_receiver import Receiver, as_received, inside
-from support.stored import DOMAIN, IN_MEMORY, StoredEngine, shifted
+from support.stored import DOMAIN, StoredEngine, shifted
 from support.strategies import EAGER, SCALED, histories, tidy_histories, uncertain_histories
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 FAR = NEW_YEAR + 10_000
-
-
-@pytest.fixture(scope="module")
-def folder():
-    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as made:
-        yield Path(made)
 
 
 @pytest.fixture

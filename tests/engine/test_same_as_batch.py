@@ -1,8 +1,5 @@
 """The store and the engine agree with `sessionize` on the same events (R13), ids included, and with the oracle on presence."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,7 +7,7 @@ from hypothesis import strategies as st
 from headcount.engine.engine import REORDER_WINDOW_MS
 from support.engines import NEW_YEAR, kernel
 from support.oracle import oracle_presence
-from support.stored import IN_MEMORY, StoredEngine, shifted
+from support.stored import StoredEngine, shifted
 from support.strategies import (
     EAGER,
     SCALED,
@@ -22,12 +19,6 @@ from support.strategies import (
 )
 
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@pytest.fixture(scope="module")
-def folder():
-    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as made:
-        yield Path(made)
 
 
 def tables(folder, order, rules, as_of, ticks=(), restarts=(), **options):

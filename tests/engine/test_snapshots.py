@@ -5,9 +5,6 @@ appends what it infers. So the log alone decides: rebuilt from it, the tables ar
 and nothing new is inferred.
 """
 
-import tempfile
-from pathlib import Path
-
 import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -22,7 +19,7 @@ from headcount.store.open import open_store
 from headcount.store.records import SNAPSHOT, LogEntry
 from headcount.store.replacement import copy_log, first_difference
 from support.engines import NEW_YEAR, kernel
-from support.stored import DOMAIN, IN_MEMORY, StoredEngine, entry_of, shifted
+from support.stored import DOMAIN, StoredEngine, entry_of, shifted
 from support.strategies import EAGER, PEOPLE, ROOM, SCALED, histories, moments
 
 QUICK = settings(
@@ -32,12 +29,6 @@ QUICK = settings(
     suppress_health_check=list(HealthCheck),
 )
 LONG = 10_000_000
-
-
-@pytest.fixture(scope="module")
-def folder():
-    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as made:
-        yield Path(made)
 
 
 def snapshot(at, people, number=0, room=ROOM):

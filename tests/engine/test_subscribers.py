@@ -1,8 +1,5 @@
 """Joins and leaves are messages only where somebody subscribes, and a subscriber misses none from then on."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,18 +9,12 @@ from headcount.kernel.rules import NEVER, Rules
 from headcount.store.webhooks import Endpoint, RetryType
 from support.engines import NEW_YEAR
 from support.message_receiver import Receiver, inside
-from support.stored import DOMAIN, IN_MEMORY, StoredEngine, shifted
+from support.stored import DOMAIN, StoredEngine, shifted
 from support.strategies import SCALED, histories
 
 T = NEW_YEAR
 FAR = T + 10_000
 JOINED, LEFT = "participant.joined", "participant.left"
-
-
-@pytest.fixture(scope="module")
-def folder():
-    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as made:
-        yield Path(made)
 
 
 @pytest.fixture
