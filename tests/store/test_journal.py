@@ -35,7 +35,7 @@ def appended(store, *events):
 
 
 def past(store, settled=NEVER, position=NEVER):
-    return StoredJournal(store.database, D, "r", settled, position)
+    return StoredJournal(store.projections, D, "r", settled, position)
 
 
 def commit(store, journal):
@@ -117,7 +117,7 @@ def test_changes_of_marks_are_committed_in_their_order(store):
 
 
 def test_marks_of_another_room_are_not_touched(store):
-    other = StoredJournal(store.database, D, "s", NEVER, NEVER)
+    other = StoredJournal(store.projections, D, "s", NEVER, NEVER)
     other.mark(Mark(T + 10))
     commit(store, other)
     journal = past(store)

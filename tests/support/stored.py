@@ -66,24 +66,32 @@ class StoredEngine:
             pass
 
     def meetings(self):
-        """What the tables hold, in the kernel's words, by room and start."""
-        rows = self.store.meetings.page(DOMAIN, MeetingFilter(), Page(limit=10_000), 0)
-        entries = self.store.meetings.entries(rows)
-        found = [
-            Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(entries[m.id]))
-            for m in rows
-        ]
-        return sorted(found, key=lambda meeting: (meeting.room, meeting.start))
+        return meetings_in(self.store)
 
     def presence(self):
-        """Who is shown to be in rooms, as stays, by room and join."""
-        people, _ = self.store.meetings.presence(DOMAIN, with_attributes=True)
-        return [Stay(who, join, None, None, *names) for _, join, who, *names in people]
+        return presence_in(self.store)
 
     def close(self):
         self.store.close()
         for file in self.path.parent.glob(f"{self.path.name}*"):
             file.unlink()
+
+
+def meetings_in(store):
+    """What the tables hold, in the kernel's words, by room and start."""
+    rows = store.meetings.page(DOMAIN, MeetingFilter(), Page(limit=10_000), 0)
+    entries = store.meetings.entries(rows)
+    found = [
+        Meeting(m.id, m.domain, m.room, m.start, m.end, m.max_participants, tuple(entries[m.id]))
+        for m in rows
+    ]
+    return sorted(found, key=lambda meeting: (meeting.room, meeting.start))
+
+
+def presence_in(store):
+    """Who is shown to be in rooms, as stays, by room and join."""
+    people, _ = store.meetings.presence(DOMAIN, with_attributes=True)
+    return [Stay(who, join, None, None, *names) for _, join, who, *names in people]
 
 
 def shifted(event):

@@ -24,6 +24,7 @@ from typing import Any, Final
 import structlog
 
 from headcount.engine.deferred_rooms import DeferredRooms
+from headcount.engine.engine_store import EngineStore
 from headcount.engine.notifications import publish
 from headcount.engine.room_cache import CachedRoom, RoomCache
 from headcount.engine.room_turn import RoomTurn, TurnSettings, time_limit_after
@@ -31,7 +32,6 @@ from headcount.kernel.changes import Change, EventIgnored, MeetingsCorrected, Re
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 from headcount.store.database import StoreError, StoreRejected
-from headcount.store.open import Store
 from headcount.store.outbox import MeetingState
 from headcount.store.records import BatchChanges, PendingNotification, RoomKey, StoredEntry
 
@@ -89,7 +89,7 @@ class Engine:
 
     def __init__(
         self,
-        store: Store,
+        store: EngineStore,
         rules: Rules,
         epoch: int,
         *,

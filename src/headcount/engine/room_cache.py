@@ -11,13 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
+from headcount.engine.engine_store import EngineJournal, EngineProjections
 from headcount.engine.projection import PendingStays, pending_stays
 from headcount.kernel.events import Ms
 from headcount.kernel.journal import Mark
 from headcount.kernel.room import Room
 from headcount.kernel.rules import NEVER, Rules
-from headcount.store.journal import StoredJournal
-from headcount.store.projections import Projections
 from headcount.store.records import RoomKey
 
 _ALWAYS: Final = -NEVER
@@ -39,7 +38,7 @@ class CachedRoom:
         "stored_pending",
     )
 
-    def __init__(self, room: Room, journal: StoredJournal, *, has_checkpoint: bool) -> None:
+    def __init__(self, room: Room, journal: EngineJournal, *, has_checkpoint: bool) -> None:
         self.room = room
         self.journal = journal
         self.has_checkpoint = has_checkpoint
@@ -81,7 +80,7 @@ class RoomCache:
     """
 
     def __init__(
-        self, projections: Projections, rules: Rules, idle_limit: int = 20_000, *, watched: bool = True
+        self, projections: EngineProjections, rules: Rules, idle_limit: int = 20_000, *, watched: bool = True
     ) -> None:
         self._projections = projections
         self._rules = rules

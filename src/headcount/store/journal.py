@@ -1,16 +1,30 @@
 """Journal of one room in the store: its events in the log, and its marks.
 
 Responsible for the part of the kernel's journal that is committed, and for what the current batch adds until it is
-committed. Must not know why the past is read.
+committed. Must not know why the past is read, or where it is stored.
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import FIRST_MARK, Mark
-from headcount.store.database import Database
-from headcount.store.log import events_between
-from headcount.store.records import MarkChange, decode_mark
+from headcount.store.records import MarkChange
+
+
+class CommittedPast(Protocol):
+    """The committed events and marks of all rooms."""
+
+    def mark_before(self, domain: str, room: str, at: Ms) -> Mark | None:
+        """Return the latest mark of a room strictly before `at`, or None."""
+
+    def marks_after(self, domain: str, room: str, at: Ms) -> list[Mark]:
+        """Return the marks of a room after `at`, the earliest first."""
+
+    def events_between(
+        self, domain: str, room: str, after: Ms, until: Ms, finalized: Ms, position: int
+    ) -> list[Event]:
+        """Return the events in (after, until] that follow from entries up to `finalized` and `position`, by time."""
 
 
 class StoredJournal:
@@ -19,10 +33,10 @@ class StoredJournal:
     The log has more than is finalized, so the committed part ends at `finalized` and `position`.
     """
 
-    __slots__ = ("_changes", "_database", "_domain", "_events", "_finalized", "_position", "_room")
+    __slots__ = ("_changes", "_domain", "_events", "_finalized", "_past", "_position", "_room")
 
-    def __init__(self, database: Database, domain: str, room: str, finalized: Ms, position: int) -> None:
-        self._database = database
+    def __init__(self, past: CommittedPast, domain: str, room: str, finalized: Ms, position: int) -> None:
+        self._past = past
         self._domain = domain
         self._room = room
         self._finalized = finalized
@@ -61,18 +75,14 @@ class StoredJournal:
 
     def mark_before(self, at: Ms) -> Mark:
         """Return the latest mark strictly before `at`."""
-        with self._database.reading() as connection:
-            row = connection.row("select_mark_before", domain=self._domain, room=self._room, at=at)
         if not self._changes:
-            return FIRST_MARK if row is None else decode_mark(*row)
+            return self._past.mark_before(self._domain, self._room, at) or FIRST_MARK
         marks = self.marks_after(FIRST_MARK.at)
         return next((mark for mark in reversed(marks) if mark.at < at), FIRST_MARK)
 
     def marks_after(self, at: Ms) -> Sequence[Mark]:
         """Return the marks after `at`, with the changes of the current batch."""
-        with self._database.reading() as connection:
-            rows = connection.rows("select_marks_after", domain=self._domain, room=self._room, at=at)
-        marks = {row[0]: decode_mark(*row) for row in rows}
+        marks = {mark.at: mark for mark in self._past.marks_after(self._domain, self._room, at)}
         for change in self._changes:
             for replaced in [moment for moment in marks if change.after < moment <= change.to]:
                 del marks[replaced]
@@ -81,9 +91,8 @@ class StoredJournal:
 
     def between(self, after: Ms, to: Ms) -> Sequence[Event]:
         """Return the events in (after, to], by time."""
-        with self._database.reading() as connection:
-            stored = events_between(
-                connection, self._domain, self._room, after, to, self._finalized, self._position
-            )
+        stored = self._past.events_between(
+            self._domain, self._room, after, to, self._finalized, self._position
+        )
         new = [event for event in self._events if after < event.at <= to]
         return sorted([*stored, *new], key=lambda event: event.at)

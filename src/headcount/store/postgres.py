@@ -29,6 +29,7 @@ _MIN_JSON_ROWS: Final = 20
 """Fewer rows are passed as single values; from here on one JSON value takes a tenth of the CPU time."""
 _MIN_COPIED_ROWS: Final = 20
 _LOG_LOCK: Final = 7_205_759_403
+_MESSAGES_LOCK: Final = 7_205_759_405
 _POOL_SIZE: Final = 10
 _TIMEOUT_S: Final = 10
 CONNECTION_TIMEOUTS: Final[dict[str, Any]] = {
@@ -65,6 +66,15 @@ class PostgresConnection:
     def lock_log(self) -> None:
         """Lock the end of the log for this transaction."""
         self.raw.execute("select pg_advisory_xact_lock(%s)", (_LOG_LOCK,))
+
+    def lock_messages(self) -> None:
+        """Lock the end of the outbox for this transaction."""
+        self.raw.execute("select pg_advisory_xact_lock(%s)", (_MESSAGES_LOCK,))
+
+    def lock_epoch(self) -> int:
+        """Return the epoch, which nobody can change until this transaction ends. Several may hold this lock."""
+        (epoch,) = self.raw.execute("select epoch from engine_state for share").fetchone() or (0,)
+        return int(epoch)
 
     def write(self, name: str, rows: Iterable[Sequence[Any]]) -> int:
         return self.write_text(statement(name), rows)

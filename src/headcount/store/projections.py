@@ -5,15 +5,16 @@ changes of a batch were found. Only the engine writes these tables.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
 from time import perf_counter
 from typing import Any
 
 from headcount.kernel.events import Event, Ms
+from headcount.kernel.journal import Mark
 from headcount.store.database import Connection, Database, LeadershipLost, StoreBusy
 from headcount.store.journal import StoredJournal
-from headcount.store.log import append_to, events_after
+from headcount.store.log import append_to, events_after, events_between
 from headcount.store.meeting_attributes import AttributeIndexUpdate
 from headcount.store.meeting_counts import EndedCountUpdate
 from headcount.store.records import (
@@ -22,8 +23,8 @@ from headcount.store.records import (
     DeferredRoom,
     MarkChange,
     MeetingRow,
-    NewMessage,
     RoomRow,
+    decode_mark,
     encode_unconfirmed,
 )
 
@@ -60,7 +61,28 @@ class Projections:
 
     def journal(self, domain: str, room: str, finalized: Ms, position: int) -> StoredJournal:
         """Return the journal of a room, up to what is committed."""
-        return StoredJournal(self._database, domain, room, finalized, position)
+        return StoredJournal(self, domain, room, finalized, position)
+
+    def mark_before(self, domain: str, room: str, at: Ms) -> Mark | None:
+        """Return the latest mark of a room strictly before `at`, or None."""
+        with self._database.reading() as connection:
+            row = connection.row("select_mark_before", domain=domain, room=room, at=at)
+            return None if row is None else decode_mark(*row)
+
+    def marks_after(self, domain: str, room: str, at: Ms) -> list[Mark]:
+        """Return the marks of a room after `at`, the earliest first."""
+        with self._database.reading() as connection:
+            return [
+                decode_mark(*row)
+                for row in connection.rows("select_marks_after", domain=domain, room=room, at=at)
+            ]
+
+    def events_between(
+        self, domain: str, room: str, after: Ms, until: Ms, finalized: Ms, position: int
+    ) -> list[Event]:
+        """Return the events in (after, until] that follow from entries up to `finalized` and `position`, by time."""
+        with self._database.reading() as connection:
+            return events_between(connection, domain, room, after, until, finalized, position)
 
     def events_after(self, domain: str, room: str, after: Ms, position: int) -> list[Event]:
         """Return the events of a room after a time, up to a position of the log, by time."""
@@ -119,7 +141,8 @@ class Projections:
         """Return why the database rejects a part of a batch, or None if it accepts it. Nothing is changed."""
         try:
             with self._database.writing() as connection:
-                _write(connection, part)
+                write_rows(connection, part)
+                write_messages(connection, [part])
                 raise _RollbackError  # noqa: TRY301 - it rolls the transaction back
         except _RollbackError:
             return None
@@ -137,11 +160,13 @@ class Projections:
         with self._database.writing() as connection:
             if connection.run("advance_cursor", cursor=batch.cursor, epoch=epoch) != 1:
                 raise LeadershipLost("another process runs the engine now")
-            _write(connection, batch)
+            write_rows(connection, batch)
+            write_messages(connection, [batch])
         return perf_counter() - began
 
 
-def _write(connection: Connection, batch: BatchChanges) -> None:
+def write_rows(connection: Connection, batch: BatchChanges) -> None:
+    """Write the changes of a batch in the current transaction, except its messages."""
     attribute_index = AttributeIndexUpdate(connection, batch)
     _put(connection, "upsert_room", [(*key, *row) for key, row in batch.rooms.items()])
     _put(connection, "update_checkpoint", [(text, *key) for key, text in batch.checkpoints.items()])
@@ -172,23 +197,25 @@ def _write(connection: Connection, batch: BatchChanges) -> None:
     _put(connection, "delete_pending_notification", [(row.domain, row.id, row.due) for row in batch.handled])
     _put(connection, "upsert_pending_notification", list(batch.notifications.values()))
     _put(connection, "upsert_published_meeting", list(batch.published.values()))
-    _put(connection, "insert_message", [*_presence_messages(connection, batch), *batch.messages])
     _put(connection, "delete_deferred_room", [key for key, row in batch.deferred.items() if row is None])
     _put(connection, "upsert_deferred_room", [row for row in batch.deferred.values() if row is not None])
     if batch.inferred:
         append_to(connection, [batch.inferred])
 
 
-def _presence_messages(connection: Connection, batch: BatchChanges) -> Iterator[NewMessage]:
-    """Yield the messages about joins and leaves of the domains that have subscribers now.
+def write_messages(connection: Connection, batches: Sequence[BatchChanges]) -> None:
+    """Write the messages of batches, the last of a transaction: their positions are in the order of the commits.
 
-    Who subscribes touches the engine's state first, and so waits for this transaction, or this one for it.
+    Joins and leaves are messages in domains that have subscribers now. Who subscribes touches the engine's state
+    first, and so waits for this transaction, or this one for it.
     """
-    if batch.presence:
-        domains = {domain for (domain,) in connection.rows("select_subscribed_domains")}
-        for messages in batch.presence:
-            if messages.domain in domains:
-                yield from messages
+    presence = [messages for batch in batches for messages in batch.presence]
+    domains = {domain for (domain,) in connection.rows("select_subscribed_domains")} if presence else set()
+    messages = [message for of_domain in presence if of_domain.domain in domains for message in of_domain]
+    messages += [message for batch in batches for message in batch.messages]
+    if messages:
+        connection.lock_messages()
+        connection.write("insert_message", messages)
 
 
 def _write_meetings(connection: Connection, meetings: dict[tuple[str, str], MeetingRow | None]) -> None:

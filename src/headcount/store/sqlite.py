@@ -66,6 +66,14 @@ class SqliteConnection:
     def lock_log(self) -> None:
         """Do nothing: a file has one writer at a time."""
 
+    def lock_messages(self) -> None:
+        """Do nothing: a file has one writer at a time."""
+
+    def lock_epoch(self) -> int:
+        """Return the epoch, which nobody can change until this transaction ends: a file has one writer at a time."""
+        (epoch,) = self.row("select_epoch") or (0,)
+        return int(epoch)
+
     def write(self, name: str, rows: Iterable[Sequence[Any]]) -> int:
         return self.write_text(statement(name), rows)
 

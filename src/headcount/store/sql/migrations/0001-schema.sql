@@ -43,6 +43,12 @@ create table engine_state (
 
 insert into engine_state (singleton, cursor_position, epoch) values (1, 0, 0);
 
+-- The last round of each shard of a cluster that is written.
+create table shards (
+  shard integer primary key,
+  round bigint not null
+) {clustered};
+
 create table rooms (
   domain {text} not null,
   room {text} not null,

@@ -1,0 +1,73 @@
+"""Shard: the rooms of one part of a cell, and the engine that works them.
+
+Each call of `work` is a round: entries and the time in, batches out. The state that the round changed is saved in
+the same call, and a shard in memory is only a cache of it: it is used again if nobody else has saved a round since.
+
+Responsible for one round of one shard. Must not know what stores the state, or where entries come from.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from headcount.cluster.shard_state import Chunks, Head, restored, save
+from headcount.cluster.shard_store import ShardStore
+from headcount.engine.engine import REORDER_WINDOW_MS, Engine
+from headcount.kernel.events import Ms
+from headcount.kernel.rules import Rules
+from headcount.store.records import BatchChanges, LogEntry
+
+_UNLIMITED: Final = 2**62
+
+
+class ShardSettings(NamedTuple):
+    """What is the same for all shards of a cell. See `Engine`."""
+
+    rules: Rules = Rules()
+    stale_after: Ms | None = None
+    reorder_window: Ms = REORDER_WINDOW_MS
+    release: str = ""
+
+
+class Shard:
+    """One shard in memory, as of `version`."""
+
+    def __init__(self, settings: ShardSettings, head: Head, chunks: Chunks) -> None:
+        self._store: Final = restored(head, chunks)
+        self.version = head.version
+        self._engine: Final = Engine(
+            self._store,
+            settings.rules,
+            self._store.take_over(),
+            stale_after=settings.stale_after,
+            reorder_window=settings.reorder_window,
+            batch_size=_UNLIMITED,
+            release=settings.release,
+            stopwatch=None,
+        )
+
+    @property
+    def store(self) -> ShardStore:
+        """What the shard has stored."""
+        return self._store
+
+    @property
+    def deadline(self) -> Ms:
+        """When a room or a notification is due next, or NEVER."""
+        return self._engine.deadline
+
+    def work(self, head: Head, chunks: Chunks, entries: Sequence[LogEntry], now: Ms) -> list[BatchChanges]:
+        """Process entries at the time `now`, save what that changes, and return the committed batches.
+
+        The time does not go back: it is at least that of the last round.
+        """
+        assert self.version == head.version, "a shard works on the state that it was restored from"
+        now = max(now, head.time)
+        self._store.append([entries])
+        while self._engine.step(now):
+            pass
+        appended, batches = self._store.take_changes()
+        if appended or batches:
+            head.time = now
+            save(head, chunks, self._store, appended, batches)
+            self.version = head.version
+        return batches

@@ -1,0 +1,89 @@
+"""The shards of a cluster without Kafka and Spark: their state in memory, their results in the tables of a store."""
+
+from headcount.cluster.shard import Shard, ShardSettings
+from headcount.cluster.shard_state import Head
+from headcount.kernel.rules import Rules
+from headcount.store.shard_sink import ShardSink
+from support.stored import DOMAIN, entry_of, meetings_in, presence_in
+
+
+class MemoryChunks:
+    """What a state store saves of one shard. `crash` forgets the changes since the last `save`."""
+
+    def __init__(self):
+        self.saved = {}
+        self.head = b""
+        self.crash()
+
+    def crash(self):
+        self._now = dict(self.saved)
+
+    def save(self, head):
+        self.head = head.encode()
+        self.saved = dict(self._now)
+
+    def get(self, number):
+        return self._now[number]
+
+    def put(self, number, value):
+        assert number not in self._now, "a chunk is written once"
+        self._now[number] = value
+
+    def remove(self, number):
+        del self._now[number]
+
+
+class ShardedEngine:
+    """Shards that take turns, and the store into which they write. `start` forgets all that is only in memory."""
+
+    def __init__(self, store, rules=None, *, shards=2, subscribed=True, **settings):
+        self.store = store
+        self.settings = ShardSettings(rules or Rules(), **settings)
+        self.sink = ShardSink(store.database)
+        self.sink.prepare(shards)
+        self.epoch = store.projections.take_over()
+        self.states = [MemoryChunks() for _ in range(shards)]
+        self.unread = [[] for _ in range(shards)]
+        self.memory = {}
+        if subscribed:
+            store.messages.stream_opened(DOMAIN, 0)
+
+    def start(self):
+        self.memory.clear()
+
+    def append(self, *events, received=0, origin=0):
+        for event in events:
+            entry = entry_of(event, received, origin=origin)
+            self.unread[sum(entry.room.encode()) % len(self.unread)].append(entry)
+
+    def show(self, moment):
+        """Work until what is shown is what was true at `moment`."""
+        for number in range(len(self.states)):
+            self.round(number, moment + self.settings.reorder_window)
+
+    def round(self, number, now):
+        """Let one shard work, save its state, and write its results; return how many batches that were."""
+        state = self.states[number]
+        state.crash()
+        head = Head.decode(state.head) if state.head else Head()
+        shard = self.memory.pop(number, None)
+        if shard is None or shard.version != head.version:
+            shard = Shard(self.settings, head, state)
+        batches = shard.work(head, state, self.unread[number], now)
+        self.before("the results")
+        if batches:
+            self.sink.write(number, head.version, batches, self.epoch)
+        self.before("the state")
+        state.save(head)
+        self.unread[number] = []
+        self.memory[number] = shard
+        return len(batches)
+
+    def before(self, step):
+        """Called before each step of a round that can be lost."""
+
+    def meetings(self):
+        return meetings_in(self.store)
+
+    def presence(self):
+        return presence_in(self.store)
