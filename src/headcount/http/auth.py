@@ -47,9 +47,9 @@ class Authenticator:
     async def authorize(self, header: bytes | None, scope: str) -> Key:
         """Return the key of a header. Raise `ApiError`: 400 without one, 401 if it is not valid, 403 if it lacks the scope."""
         text, now = _bearer_token(header, scope), self._now()
-        if header is None or len(header) > _MAX_HEADER_BYTES:
+        digest = digest_of_header(header)
+        if digest is None:
             raise _invalid_key(None, scope)
-        digest = sha256(header).digest()
         cached = self._cache.get(digest, now)
         if cached is None:
             cached = (await in_thread(self._timeout_s, self._keys.find, text), now)
@@ -66,11 +66,12 @@ class Authenticator:
             self.rate_limiter.count(key.id, scope, 1)
         return key
 
-    def admit_cached(self, header: bytes | None, scope: str, now: Ms) -> Key | None:
-        """Return the key of a header if it is valid and cached, else None. Raise `ApiError` 403 if it lacks the scope."""
-        if header is None or len(header) > _MAX_HEADER_BYTES:
-            return None
-        cached = self._cache.get(sha256(header).digest(), now)
+    def admit_cached(self, digest: bytes, scope: str, now: Ms) -> Key | None:
+        """Return the key of a header with this digest if it is valid and cached, else None.
+
+        Raise `ApiError` 403 if it lacks the scope.
+        """
+        cached = self._cache.get(digest, now)
         if cached is None:
             return None
         key = cached[0]
@@ -101,6 +102,11 @@ class Authenticator:
 
         methods = sorted(route.methods or {"GET"})
         return Route(route.path, handle, methods=methods, name=route.name)
+
+
+def digest_of_header(header: bytes | None) -> bytes | None:
+    """Return the digest of a header `Authorization`; None if there is none, or if it is longer than that of any key."""
+    return None if header is None or len(header) > _MAX_HEADER_BYTES else sha256(header).digest()
 
 
 def _valid(key: Key | None, scope: str) -> Key:

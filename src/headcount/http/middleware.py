@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from itertools import count
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,15 +33,45 @@ log = structlog.get_logger("headcount.http")
 
 
 class FastPathApp(Protocol):
-    """An application that also handles a POST whose body is complete, without a task."""
+    """An application that also handles a POST whose body is complete, without a task.
+
+    `prepare` returns what it needs of the headers, or None if it cannot handle the request so. `handle_complete`
+    answers the request or leaves it, now or later, or raises what is wrong with it before anything is done.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
-    def handle_complete(
-        self,
-        headers: Mapping[bytes, bytes],
-        body: bytes,
-        answer: Callable[[bytes | StoreTimeout | None], None],
-    ) -> None: ...
+    def prepare(self, headers: Mapping[bytes, bytes]) -> Any: ...
+    def handle_complete(self, request: "CompleteRequest", head: Any) -> None: ...
+
+
+class PreparedHead(NamedTuple):
+    """What is needed of the head of a complete request: its path, the application, and what that prepared."""
+
+    path: str
+    app: FastPathApp
+    head: Any
+
+
+class CompleteRequest:
+    """A POST whose head and body have arrived, and the way to answer it. The server has its own."""
+
+    __slots__ = ("body", "number", "prepared", "started")
+
+    prepared: PreparedHead
+    body: bytes
+    number: int
+    started: float
+
+    def answer(self, body: bytes) -> None:
+        """Answer with 200 and this JSON."""
+        raise NotImplementedError
+
+    def leave(self, error: StoreTimeout | None = None) -> None:
+        """Send the request through the application, because nothing was done.
+
+        With an error, the application only answers that error.
+        """
+        raise NotImplementedError
 
 
 class Middleware:
@@ -70,41 +100,36 @@ class Middleware:
         self._logs_requests = log.is_enabled_for(logging.DEBUG)
 
     def has_fast_path(self, target: bytes) -> bool:
-        """Return whether `handle_complete` accepts a POST to this path."""
+        """Return whether `prepare` accepts a POST to this path."""
         return target in self._fast_targets
 
-    def handle_complete(
-        self,
-        target: bytes,
-        headers: Mapping[bytes, bytes],
-        body: bytes,
-        answer: Callable[[bytes], None],
-        fallback: Callable[[StoreTimeout | None], None],
-    ) -> None:
-        """Handle a request that is complete. Call `answer` or `fallback`, now or later.
-
-        `answer` gets the headers after the status line of a 200, and the body. `fallback` sends the request through the
-        application, because nothing was done; with an error, the application only answers that error.
-        """
+    def prepare(self, target: bytes, headers: Mapping[bytes, bytes]) -> PreparedHead | None:
+        """Return what `handle_complete` needs of a head; None if it cannot handle such a request."""
         path, app = self._fast_targets[target]
-        request_id = f"{self._name}-{next(self._numbers)}"
-        started = self._seconds()
+        head = app.prepare(headers)
+        return None if head is None else PreparedHead(path, app, head)
 
-        def on_answer(body: bytes | StoreTimeout | None) -> None:
-            if not isinstance(body, bytes):
-                fallback(body)
-                return
-            self._record("POST", path, path, HTTPStatus.OK, self._seconds() - started, request_id)
-            length = len(body)
-            answer(
-                b"%sx-request-id: %s\r\ncontent-length: %d\r\n\r\n%s"
-                % (_FAST_PATH_HEADERS, request_id.encode(), length, body)
-            )
-
+    def handle_complete(self, request: CompleteRequest) -> None:
+        """Handle a request that is complete. It is answered, or left to the application, now or later."""
+        request.number = next(self._numbers)
+        request.started = self._seconds()
+        prepared = request.prepared
         try:
-            app.handle_complete(headers, body, on_answer)
+            prepared.app.handle_complete(request, prepared.head)
         except Exception:  # noqa: BLE001 - the application answers every error
-            fallback(None)
+            request.leave()
+
+    def finish(self, request: CompleteRequest, body: bytes) -> bytes:
+        """Record that a complete request is answered with a body, and return the headers of a 200 and that body."""
+        path = request.prepared.path
+        request_id = f"{self._name}-{request.number}"
+        self._record("POST", path, path, HTTPStatus.OK, self._seconds() - request.started, request_id)
+        return b"%sx-request-id: %s\r\ncontent-length: %d\r\n\r\n%s" % (
+            _FAST_PATH_HEADERS,
+            request_id.encode(),
+            len(body),
+            body,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

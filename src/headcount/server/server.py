@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from headcount.server.fast_path import FastPathProtocol
+from headcount.server.fast_path import FastPathProtocol, KnownHeads
 from headcount.service.container import Service
 from headcount.service.runtime import collect_rarely
 from headcount.settings import cannot_listen, url_of
@@ -85,7 +85,10 @@ def uvicorn_options(request_timeout_s: float, max_connections: int) -> dict[str,
     return {
         "loop": "uvloop",
         "http": partial(
-            FastPathProtocol, request_timeout_s=request_timeout_s, max_connections=max_connections
+            FastPathProtocol,
+            request_timeout_s=request_timeout_s,
+            max_connections=max_connections,
+            known_heads=KnownHeads(),
         ),
         "ws": "none",
         "lifespan": "off",

@@ -81,7 +81,7 @@ def log_entry(
         )  # fmt: skip
     return LogEntry(
         domain, room, KIND_CODES[kind], at, received, participant_id, user_id, user_name, source_session, joined_at,
-        inferred, event_id, key, origin, None, attributes, *provenance,
+        inferred, event_id, key, int(origin), None, attributes, *provenance,
     )  # fmt: skip
 
 

@@ -38,6 +38,11 @@ _WAL_FORMAT: Final = bytes([2, 2])
 _LOCKED_BYTE: Final = 1 << 62
 
 
+# The `sqlite3` module searches for an adapter of each value of these types, which takes longer than binding it.
+sqlite3.register_adapter(type(None), {}.get)  # type: ignore[arg-type]
+sqlite3.register_adapter(bytes, bytes)
+
+
 class SqliteConnection:
     """One connection to the file."""
 
@@ -118,6 +123,8 @@ class SqliteDatabase:
         self._writer_lock = threading.Lock()
         self._writer: SqliteConnection | None = None
         self._lock_file: int | None = None
+        self._opened: tuple[int, int] | None = None
+        self._opened_path = str(path)
         self._owns = False
         self._checkpoint_pages = _CHECKPOINT_PAGES
         require_own_files(path)
@@ -160,6 +167,8 @@ class SqliteDatabase:
                 self._lock_file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
             except OSError as error:
                 raise _not_writable(self.path, (error.strerror or str(error)).lower()) from error
+            opened = os.fstat(self._lock_file)
+            self._opened = opened.st_ino, opened.st_dev
         self._require_same_file()
 
     def disown(self) -> None:
@@ -174,12 +183,13 @@ class SqliteDatabase:
 
     def is_same_file(self) -> bool:
         """Return whether the path still leads to the file that was opened."""
-        if self._lock_file is None:
+        if self._opened is None:
             return True
         try:
-            return os.path.samestat(self.path.stat(), os.fstat(self._lock_file))
+            found = os.stat(self._opened_path)  # noqa: PTH116 - each commit asks, and a `Path` is slower
         except OSError:
             return False
+        return (found.st_ino, found.st_dev) == self._opened
 
     def _require_same_file(self) -> None:
         """Raise `StoreError` if the path leads to another file now: writes to this one would be lost."""
@@ -258,7 +268,7 @@ class SqliteDatabase:
         if self._lock_file is not None:
             # Last, because closing any descriptor of a file releases all locks that SQLite has on it.
             os.close(self._lock_file)
-            self._lock_file = None
+            self._lock_file = self._opened = None
 
     def _writing(self) -> SqliteConnection:
         if self._writer is None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -20,11 +20,12 @@ from starlette.types import Receive, Scope, Send
 
 from headcount.engine.read_your_writes import RoomQuarantinedError
 from headcount.http import params
-from headcount.http.auth import Authenticator
+from headcount.http.auth import Authenticator, digest_of_header
 from headcount.http.body import read_body, require_length, require_text
 from headcount.http.context import domain_of
 from headcount.http.cursors import Cursors
 from headcount.http.errors import ApiError, error_response
+from headcount.http.middleware import CompleteRequest
 from headcount.http.operations import Body, Handler, Operation, operation, routes_of
 from headcount.http.params import Param
 from headcount.http.routes.presence import ROOM
@@ -75,6 +76,13 @@ class Ingest:
     record_request: Callable[[str, Ms], None]
 
 
+class IngestHead(NamedTuple):
+    """What a complete request needs of its headers."""
+
+    key_digest: bytes
+    is_ndjson: bool
+
+
 class EventsApp:
     """Ingests events: one, an array, or one per line (NDJSON, with the content type `application/x-ndjson`).
 
@@ -103,56 +111,58 @@ class EventsApp:
         headers = dict(scope["headers"])
         key = await ingest.authenticator.admit(headers.get(b"authorization"), "ingest")
         body = await read_body(headers, receive, ingest.limits.body_bytes, ingest.limits.request_timeout_s)
-        entries = self._parse(key, headers, body, *ingest.times())
+        entries = self._parse(key, body, *ingest.times(), is_ndjson=_is_ndjson(headers))
         return await _append(ingest, key, entries, len(entries), scope["query_string"])
 
-    def handle_complete(
-        self,
-        headers: Mapping[bytes, bytes],
-        body: bytes,
-        answer: Callable[[bytes | StoreTimeout | None], None],
-    ) -> None:
-        """Handle a request whose body is complete, without a task. Call `answer` with the answer once it is on disk.
-
-        `answer` gets None if nothing was appended, and `StoreTimeout` if that is unknown: then the request must not be
-        handled again. Raise what is wrong with the request, before anything is appended.
-        """
-        ingest = self._ingest
-        received, wall_time = ingest.times()
-        key = ingest.authenticator.admit_cached(headers.get(b"authorization"), "ingest", received)
-        if key is None:
-            answer(None)
-            return
-        require_text(headers)
-        require_length(body, ingest.limits.body_bytes)
-        entries = self._parse(key, headers, body, received, wall_time)
-        ingest.authenticator.rate_limiter.count(key.id, "ingest", len(entries))
-
-        def uncount() -> None:
-            ingest.authenticator.rate_limiter.uncount_events(key.id, len(entries))
-
-        def on_appended(done: AppendResult | Exception) -> None:
-            if isinstance(done, Exception):
-                uncount()
-                answer(done if isinstance(done, StoreTimeout) else None)
-            else:
-                ingest.count_events(done)
-                ingest.record_request(sender_of_key(key.id), received)
-                answer(self._result(done, key.domain))
-
+    def prepare(self, headers: Mapping[bytes, bytes]) -> IngestHead | None:
+        """Return what `handle_complete` needs of the headers; None if the request is answered with an error."""
         try:
-            ingest.hand_over(entries, on_appended)
+            require_text(headers)
         except ApiError:
-            uncount()
+            return None
+        digest = digest_of_header(headers.get(b"authorization"))
+        return None if digest is None else IngestHead(digest, _is_ndjson(headers))
+
+    def handle_complete(self, request: CompleteRequest, head: IngestHead) -> None:
+        """Handle a request whose body is complete, without a task. Answer it once its events are on disk.
+
+        Leave it if nothing was appended, or with a `StoreTimeout` if that is unknown. Raise what is wrong with the
+        request, before anything is appended.
+        """
+        ingest, body = self._ingest, request.body
+        received, wall_time = ingest.times()
+        key = ingest.authenticator.admit_cached(head.key_digest, "ingest", received)
+        if key is None:
+            request.leave()
+            return
+        require_length(body, ingest.limits.body_bytes)
+        entries = self._parse(key, body, received, wall_time, is_ndjson=head.is_ndjson)
+        ingest.authenticator.rate_limiter.count(key.id, "ingest", len(entries))
+        try:
+            ingest.hand_over(entries, partial(self._finish, request, key, received, len(entries)))
+        except ApiError:
+            ingest.authenticator.rate_limiter.uncount_events(key.id, len(entries))
             raise
 
+    def _finish(
+        self, request: CompleteRequest, key: Key, received: Ms, number: int, done: AppendResult | Exception
+    ) -> None:
+        """Answer a request, of which the append of `number` entries had this result."""
+        ingest = self._ingest
+        if isinstance(done, Exception):
+            ingest.authenticator.rate_limiter.uncount_events(key.id, number)
+            request.leave(done if isinstance(done, StoreTimeout) else None)
+            return
+        ingest.count_events(done)
+        ingest.record_request(sender_of_key(key.id), received)
+        request.answer(self._result(done, key.domain))
+
     def _parse(
-        self, key: Key, headers: Mapping[bytes, bytes], body: bytes, received: Ms, wall_time: Ms
+        self, key: Key, body: bytes, received: Ms, wall_time: Ms, *, is_ndjson: bool
     ) -> list[LogEntry]:
         provenance = provenance_of_key(key.id, body)
         reader = EventReader(key.domain, wall_time, received, self._ingest.limits, provenance)
-        ndjson = b"ndjson" in headers.get(b"content-type", b"")
-        return reader.lines(body) if ndjson else reader.events(body)
+        return reader.lines(body) if is_ndjson else reader.events(body)
 
 
 POST_EVENTS: Final = operation(
@@ -215,6 +225,10 @@ async def _append(ingest: Ingest, key: Key, entries: Sequence[LogEntry], number:
     if wait:
         await _wait(ingest, done, entries)
     return _result(ingest.cursors, done, key.domain)
+
+
+def _is_ndjson(headers: Mapping[bytes, bytes]) -> bool:
+    return b"ndjson" in headers.get(b"content-type", b"")
 
 
 def _result(cursors: Cursors, done: AppendResult, domain: str) -> bytes:
