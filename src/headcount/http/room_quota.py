@@ -87,7 +87,9 @@ class RoomQuota:
         opening = {entry.room: entry for entry in entries if entry.kind in _OPENING}
         if not opening:
             return True
-        domain = self._domains.setdefault(entries[0].domain, _Domain(self._limit))
+        domain = self._domains.get(entries[0].domain)
+        if domain is None:
+            domain = self._domains[entries[0].domain] = _Domain(self._limit)
         if domain.max_active + len(opening) > self._limit:
             return False
         domain.max_active += len(opening)

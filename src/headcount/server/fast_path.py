@@ -125,7 +125,7 @@ class FastPathProtocol(BoundedProtocol):
             self._handle(request)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close the connection if it was idle for so many seconds. Requests do not restart the timer."""
+        """Close the connection if it was idle since the timer started. Requests do not restart the timer."""
         self.timeout_keep_alive_task = None
         idle_s = self.loop.time() - self._idle_since
         if idle_s < self.timeout_keep_alive:

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from itertools import islice
 from queue import Empty, SimpleQueue
 from time import monotonic, perf_counter
 from typing import Final
@@ -29,14 +29,20 @@ Callback = Callable[[AppendResult | Exception], None]
 """Receives the result of entries, in the event loop from which they came."""
 
 
-@dataclass(slots=True)
-class _Request:
-    """Entries and the callback for their result, which is None after it was called."""
+class _Group:
+    """The requests of one turn of the event loop: their entries, and the callbacks for their results.
 
-    entries: Sequence[LogEntry]
-    callback: Callback | None
-    loop: asyncio.AbstractEventLoop
-    until: float
+    `callbacks` is empty once they were called.
+    """
+
+    __slots__ = ("callbacks", "entries", "loop", "size", "until")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
+        self.entries: list[Sequence[LogEntry]] = []
+        self.callbacks: list[Callback] = []
+        self.size = 0
+        self.loop = loop
+        self.until = until
 
 
 class GroupCommit:
@@ -49,9 +55,10 @@ class GroupCommit:
         self._log = log
         self._on_append = on_append
         self._timeout_s = timeout_s
-        self._unanswered: deque[_Request] = deque()
+        self._open: _Group | None = None
+        self._unanswered: deque[_Group] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Group | None] = SimpleQueue()
         self._queued_entries = 0
         self._closed = False
         self.commits = 0
@@ -83,70 +90,86 @@ class GroupCommit:
         if self._queued_entries > _QUEUE_LIMIT:
             raise StoreBusy("the disk cannot keep up; nothing was stored, send it again")
         self._queued_entries += len(entries)
-        loop = asyncio.get_running_loop()
-        request = _Request(entries, callback, loop, loop.time() + self._timeout_s)
-        self._unanswered.append(request)
-        if self._timer is None:
-            self._timer = loop.call_later(self._timeout_s, self._time_out)
-        self._queue.put(request)
+        group = self._open
+        if group is None:
+            loop = asyncio.get_running_loop()
+            group = self._open = _Group(loop, loop.time() + self._timeout_s)
+            loop.call_soon(self._send)  # after the other requests that have arrived
+        group.entries.append(entries)
+        group.callbacks.append(callback)
+        group.size += len(entries)
+        if group.size >= _COMMIT_LIMIT:
+            self._send()
 
     def close(self) -> None:
         """Commit the queued entries, and accept no more."""
         self._closed = True
+        group, self._open = self._open, None
+        if group is not None:
+            self._queue.put(group)
         self._queue.put(_STOP)
         self._thread.join()
+
+    def _send(self) -> None:
+        """Pass the open group to the thread. Runs in the event loop."""
+        group, self._open = self._open, None
+        if group is None:
+            return
+        self._unanswered.append(group)
+        if self._timer is None:
+            self._timer = group.loop.call_later(self._timeout_s, self._time_out)
+        self._queue.put(group)
 
     def _time_out(self) -> None:
         """Answer requests that have waited too long, and set the timer for the next one. Runs in the event loop."""
         self._timer = None
         waiting = self._unanswered
-        while waiting and (waiting[0].callback is None or waiting[0].until <= waiting[0].loop.time()):
-            _answer(
-                waiting.popleft(),
-                StoreTimeout(
-                    f"the store has not answered within {self._timeout_s:g} s, and whether it took this is not known:"
-                    " send it again; duplicates are ignored"
-                ),
+        while waiting and (not waiting[0].callbacks or waiting[0].until <= waiting[0].loop.time()):
+            error = StoreTimeout(
+                f"the store has not answered within {self._timeout_s:g} s, and whether it took this is not known:"
+                " send it again; duplicates are ignored"
             )
+            for callback in _taken(waiting.popleft()):
+                callback(error)
         if waiting:
             first = waiting[0]
             self._timer = first.loop.call_later(max(0.0, first.until - first.loop.time()), self._time_out)
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not _STOP:
-            requests, continues = self._gather(first)
-            self._commit(requests)
+            groups, continues = self._gather(first)
+            self._commit(groups)
             if not continues:
                 return
 
-    def _gather(self, first: _Request) -> tuple[list[_Request], bool]:
-        """Return the queued requests, up to the size of one commit, and False if the queue was closed."""
-        requests = [first]
-        entries = len(first.entries)
+    def _gather(self, first: _Group) -> tuple[list[_Group], bool]:
+        """Return the queued groups, up to the size of one commit, and False if the queue was closed."""
+        groups = [first]
+        size = first.size
         with suppress(Empty):
-            while entries < _COMMIT_LIMIT:
-                request = self._queue.get_nowait()
-                if request is _STOP:
-                    return requests, False
-                requests.append(request)
-                entries += len(request.entries)
-        return requests, True
+            while size < _COMMIT_LIMIT:
+                group = self._queue.get_nowait()
+                if group is _STOP:
+                    return groups, False
+                groups.append(group)
+                size += group.size
+        return groups, True
 
-    def _commit(self, requests: Sequence[_Request]) -> None:
+    def _commit(self, groups: Sequence[_Group]) -> None:
         began = perf_counter()
+        requests = [entries for group in groups for entries in group.entries]
         results = self._append(requests)
         self.commits += 1
         self.commit_s += perf_counter() - began
-        self._queued_entries -= sum(len(request.entries) for request in requests)
-        loop = requests[0].loop
+        self._queued_entries -= sum(group.size for group in groups)
         with suppress(RuntimeError):  # the loop has ended, and no request waits
-            loop.call_soon_threadsafe(self._answer_all, requests, results)
+            groups[0].loop.call_soon_threadsafe(self._answer_all, groups, results)
         self._on_append()
 
-    def _append(self, requests: Sequence[_Request]) -> Sequence[AppendResult | Exception]:
+    def _append(self, requests: Sequence[Sequence[LogEntry]]) -> Sequence[AppendResult | Exception]:
         """Return the result of each request. One that the database rejects does not fail the others."""
         try:
-            results = self._log.append([request.entries for request in requests])
+            results = self._log.append(requests)
         except StoreRejected as error:
             return [error] if len(requests) == 1 else [self._append([one])[0] for one in requests]
         except StoreError as error:
@@ -157,14 +180,17 @@ class GroupCommit:
         self.failed = None
         return results
 
-    def _answer_all(self, requests: Sequence[_Request], results: Sequence[AppendResult | Exception]) -> None:
-        for request, result in zip(requests, results, strict=True):
-            _answer(request, result)
-        while self._unanswered and self._unanswered[0].callback is None:
+    def _answer_all(self, groups: Sequence[_Group], results: Sequence[AppendResult | Exception]) -> None:
+        result = iter(results)
+        for group in groups:
+            own = list(islice(result, len(group.entries)))
+            for callback, one in zip(_taken(group), own, strict=False):
+                callback(one)
+        while self._unanswered and not self._unanswered[0].callbacks:
             self._unanswered.popleft()
 
 
-def _answer(request: _Request, result: AppendResult | Exception) -> None:
-    callback, request.callback = request.callback, None
-    if callback is not None:
-        callback(result)
+def _taken(group: _Group) -> list[Callback]:
+    """Return the callbacks of a group, none if they were called already."""
+    callbacks, group.callbacks = group.callbacks, []
+    return callbacks
