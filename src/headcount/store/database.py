@@ -52,7 +52,10 @@ class LeadershipLost(StoreError):
 
 
 class Connection(Protocol):
-    """One connection. Values are passed by name, and rows to write or to join by position."""
+    """One connection. Values are passed by name, and rows to write or keys to look up by position.
+
+    `lookup` reads what a statement finds about many keys, which stand for `{keys}` in it. No value of a key is None.
+    """
 
     def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]: ...
     def row(self, name: str, /, **values: Any) -> tuple[Any, ...] | None: ...
@@ -64,6 +67,7 @@ class Connection(Protocol):
     def lock_epoch(self) -> int: ...
     def write(self, name: str, rows: Iterable[Sequence[Any]]) -> int: ...
     def write_text(self, text: str, rows: Iterable[Sequence[Any]]) -> int: ...
+    def lookup(self, text: str, keys: Sequence[Sequence[Any]], **values: Any) -> list[tuple[Any, ...]]: ...
 
 
 class Database(Protocol):

@@ -20,16 +20,14 @@ from headcount.kernel.rules import NEVER
 from headcount.limits import index_text
 from headcount.store.database import Connection
 from headcount.store.records import DAY_MS, BatchChanges, RoomKey, StayRow
-from headcount.store.statements import with_lists, with_rows
+from headcount.store.statements import with_lists
 
 _LIST_SIZE: Final = 500
-_LOOKUPS: Final = 100
-"""Rows that one statement looks up."""
 _COMBINED: Final = ("customer", "kind", "role")
 """Keys with few values, each of which many meetings have. All their combinations in one entry are indexed."""
 _DAY_S: Final = DAY_MS // 1_000
 _MEETINGS_OF_ROOMS: Final = """
-with touched (domain, room, first_ms, last_ms) as (values {rows})
+with touched (domain, room, first_ms, last_ms) as ({keys})
 select m.domain, m.room, m.id, m.start_ms, m.end_ms
 from touched as t
 cross join meetings as m
@@ -43,7 +41,7 @@ where m.domain = t.domain
 """
 """The meetings that started within a time of their room, and the last one before it. Served by `meetings_by_room`."""
 _EXISTING: Final = """
-with wanted (domain, key, value, start_s, id) as (values {rows})
+with wanted (domain, key, value, start_s, id) as ({keys})
 select a.domain, a.key, a.value, a.start_s, a.id
 from wanted as w
 cross join meeting_attributes as a
@@ -138,8 +136,7 @@ class AttributeIndexUpdate:
 
     def _meetings_of_rooms(self, spans: dict[RoomKey, tuple[Ms, Ms]]) -> Iterable[_Meeting]:
         rows = [(*key, *span) for key, span in spans.items()]
-        for some in _parts(rows, _LOOKUPS):
-            yield from self._connection.query(*with_rows(_MEETINGS_OF_ROOMS, some))
+        return self._connection.lookup(_MEETINGS_OF_ROOMS, rows)
 
     def _rows(self, meetings: Collection[_Meeting]) -> set[_Row]:
         """Return the rows that follow from the stays of these meetings, as stored now."""
@@ -174,10 +171,7 @@ class AttributeIndexUpdate:
         return found
 
     def _existing(self, rows: set[_Row]) -> set[_Row]:
-        found: set[_Row] = set()
-        for some in _parts(sorted(rows), _LOOKUPS):
-            found |= set(self._connection.query(*with_rows(_EXISTING, some)))
-        return found
+        return set(self._connection.lookup(_EXISTING, sorted(rows)))
 
     def _write(self, removed: Collection[_Row], added: Collection[_Row]) -> None:
         if removed:

@@ -3,30 +3,27 @@
 A list that is filtered by size has an exact total. The counts answer for whole periods and whole minutes, and an index
 answers for the rest. Ongoing meetings have no row here: they are few, and their duration grows with the clock.
 
-Responsible for the table `ended_meeting_counts`: its update with each commit of the engine, and its sums. Must not know
-other filters.
+Responsible for the tables `ended_meeting_counts` and `meeting_counts` (meetings by day): their update with each commit of
+the engine, and the sums of the former. Must not know other filters.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from headcount.kernel.events import Ms
 from headcount.store.database import Connection
 from headcount.store.records import DAY_MS, BatchChanges
-from headcount.store.statements import with_rows
 
 PERIOD_MS: Final[Ms] = 30 * DAY_MS
 """A period in which a meeting starts. A domain has about as many rows for each as meetings differ in size."""
 MINUTE_MS: Final[Ms] = 60_000
-_LOOKUPS: Final = 100
-"""Meetings that one statement looks up."""
-_ENDED: Final = """
-with wanted (domain, id) as (values {rows})
-select m.domain, m.start_ms, m.end_ms, m.max_participants
+_MEETINGS: Final = """
+with wanted (domain, id) as ({keys})
+select m.domain, m.id, m.start_ms, m.end_ms, m.max_participants
 from wanted as w
 cross join meetings as m
-where m.domain = w.domain and m.id = w.id and m.end_ms is not null
+where m.domain = w.domain and m.id = w.id
 """
 
 _Cell = tuple[str, int, int, int]
@@ -40,27 +37,57 @@ class Size(NamedTuple):
     duration: Ms
 
 
-class EndedCountUpdate:
-    """The update of the counts for one batch. Create it before the meetings are written, and call `finish` after that."""
+class _Meeting(NamedTuple):
+    """What is counted of a meeting."""
 
-    def __init__(self, connection: Connection, batch: BatchChanges) -> None:
-        self._connection = connection
-        self._keys = sorted({*batch.meetings, *batch.progress})
-        self._changes: Counter[_Cell] = Counter()
-        self._changes.subtract(self._stored())
+    domain: str
+    start: Ms
+    end: Ms | None
+    max_participants: int
 
-    def finish(self) -> None:
-        """Write the differences."""
-        self._changes.update(self._stored())
-        rows = [(*cell, number) for cell, number in sorted(self._changes.items()) if number]
-        if rows:
-            self._connection.write("add_ended_meeting_counts", rows)
 
-    def _stored(self) -> Iterable[_Cell]:
-        for start in range(0, len(self._keys), _LOOKUPS):
-            text, values = with_rows(_ENDED, self._keys[start : start + _LOOKUPS])
-            for domain, begun, end, participants in self._connection.query(text, values):
-                yield domain, begun // PERIOD_MS, (end - begun) // MINUTE_MS, participants
+def update_counts(connection: Connection, batch: BatchChanges) -> None:
+    """Write the differences that a batch makes. Call it before the meetings of the batch are written."""
+    keys = sorted({*batch.meetings, *batch.progress})
+    before = {
+        (domain, name): _Meeting(domain, *counted)
+        for domain, name, *counted in connection.lookup(_MEETINGS, keys)
+    }
+    after = before.copy()
+    for key, row in batch.meetings.items():
+        if row is None:
+            after.pop(key, None)
+        else:
+            after[key] = _Meeting(row.domain, row.start, row.end, row.max_participants)
+    for key, progress in batch.progress.items():
+        if key in after:
+            after[key] = _Meeting(key[0], after[key].start, *progress)
+    _write(connection, "add_meeting_counts", _days, before.values(), after.values())
+    _write(connection, "add_ended_meeting_counts", _cells, before.values(), after.values())
+
+
+def _write(
+    connection: Connection,
+    name: str,
+    cells: Callable[[Iterable[_Meeting]], Iterable[tuple[str, *tuple[int, ...]]]],
+    before: Iterable[_Meeting],
+    after: Iterable[_Meeting],
+) -> None:
+    changes = Counter(cells(after))
+    changes.subtract(cells(before))
+    rows = [(*cell, number) for cell, number in sorted(changes.items()) if number]
+    if rows:
+        connection.write(name, rows)
+
+
+def _days(meetings: Iterable[_Meeting]) -> Iterable[tuple[str, int]]:
+    return ((meeting.domain, meeting.start // DAY_MS) for meeting in meetings)
+
+
+def _cells(meetings: Iterable[_Meeting]) -> Iterable[_Cell]:
+    for domain, start, end, participants in meetings:
+        if end is not None:
+            yield domain, start // PERIOD_MS, (end - start) // MINUTE_MS, participants
 
 
 def count_ended(connection: Connection, domain: str, first: int, until: int, size: Size) -> int:

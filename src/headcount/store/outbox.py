@@ -14,14 +14,12 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database
 from headcount.store.records import MeetingRow, PendingNotification, PublishedMeeting
-from headcount.store.statements import with_lists, with_rows
+from headcount.store.statements import with_lists
 
 PAGE_SIZE: Final = 1_000
 _WRITTEN_WITHIN_MS: Final[Ms] = 86_400_000
-_STATES_SIZE: Final = 100
-"""Meetings that one statement reads."""
 _STATES: Final = """
-with due (domain, id) as (values {rows})
+with due (domain, id) as ({keys})
 select d.domain, d.id,
   p.domain, p.id, p.room, p.start_ms, p.end_ms, p.max_participants, p.participants, p.revisions,
   m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants, m.carried_join_ms, m.carried_participant_id,
@@ -201,14 +199,9 @@ class PendingNotifications:
         self, due: Mapping[tuple[str, str], Sequence[PendingNotification]], horizon: Ms
     ) -> dict[tuple[str, str], MeetingState]:
         """Return the state of each meeting, by domain and id, up to `horizon`, inclusive."""
-        keys = list(due)
-        values = {"horizon": horizon}
-        states: dict[tuple[str, str], MeetingState] = {}
         with self._database.reading() as connection:
-            for start in range(0, len(keys), _STATES_SIZE):
-                text, named = with_rows(_STATES, keys[start : start + _STATES_SIZE])
-                for row in connection.query(text, named | values):
-                    states[row[0], row[1]] = _state(row)
+            rows = connection.lookup(_STATES, list(due), horizon=horizon)
+            states = {(row[0], row[1]): _state(row) for row in rows}
             for key, state in states.items():
                 if state.current is None and state.published is not None:
                     states[key] = _replaced(connection, state, due[key][0], horizon)

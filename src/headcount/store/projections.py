@@ -4,7 +4,6 @@ Responsible for committing batches of the engine, and for the reads that the eng
 changes of a batch were found. Only the engine writes these tables.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from operator import itemgetter
 from time import perf_counter
@@ -16,13 +15,11 @@ from headcount.store.database import Connection, Database, LeadershipLost, Store
 from headcount.store.journal import StoredJournal
 from headcount.store.log import append_to, events_after, events_between
 from headcount.store.meeting_attributes import AttributeIndexUpdate
-from headcount.store.meeting_counts import EndedCountUpdate
+from headcount.store.meeting_counts import update_counts
 from headcount.store.records import (
-    DAY_MS,
     BatchChanges,
     DeferredRoom,
     MarkChange,
-    MeetingRow,
     RoomRow,
     decode_mark,
     encode_unconfirmed,
@@ -184,10 +181,10 @@ def write_rows(connection: Connection, batch: BatchChanges) -> None:
         "upsert_pending_stay",
         [row for row in batch.pending_stays.values() if row is not None],
     )
-    ended_counts = EndedCountUpdate(connection, batch)
-    _write_meetings(connection, batch.meetings)
+    update_counts(connection, batch)
+    _put(connection, "delete_meeting", [key for key, row in batch.meetings.items() if row is None])
+    _put(connection, "upsert_meeting", [row for row in batch.meetings.values() if row is not None])
     _put(connection, "update_meeting_progress", [(*row, *key) for key, row in batch.progress.items()])
-    ended_counts.finish()
     _put(connection, "update_carried_stay", [(*row, *key) for key, row in batch.carried.items()])
     attribute_index.finish()
     superseded = {row[:2]: row for row in batch.superseded}
@@ -216,16 +213,6 @@ def write_messages(connection: Connection, batches: Sequence[BatchChanges]) -> N
     if messages:
         connection.lock_messages()
         connection.write("insert_message", messages)
-
-
-def _write_meetings(connection: Connection, meetings: dict[tuple[str, str], MeetingRow | None]) -> None:
-    """Write the meetings and how many started on each day. Stored ones are subtracted before they are added again."""
-    rows = [row for row in meetings.values() if row is not None]
-    _put(connection, "decrement_meeting_count", [(domain, domain, name) for domain, name in meetings])
-    _put(connection, "delete_meeting", [key for key, row in meetings.items() if row is None])
-    _put(connection, "upsert_meeting", rows)
-    days = Counter((row.domain, row.start // DAY_MS) for row in rows)
-    _put(connection, "add_meeting_counts", [(*day, number) for day, number in days.items()])
 
 
 def _write_marks(connection: Connection, changes: Sequence[MarkChange]) -> None:

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any, Final
 
 from headcount.store.database import StoreBusy, StoreError, StoreRejected
-from headcount.store.statements import insert_many, is_insert, statement
+from headcount.store.statements import insert_many, is_insert, statement, with_keys
 
 _BUSY_MS: Final = 30_000
 _CACHE_KB: Final = 16_384
@@ -26,6 +26,8 @@ _READERS_CACHE_KB: Final = 2_048
 _INSERT_SIZES: Final = (200, 100, 50, 20, 10, 5, 2, 1)
 """Inserts of these sizes write any number of rows. Each size of each statement stays prepared, which takes 300 kB for
 200 rows, so there are few sizes."""
+_LOOKUPS: Final = 100
+"""Keys that one statement looks up."""
 _NEW_ROWS_LIMIT: Final = 64
 _CHECKPOINT_PAGES: Final = 1_000
 _SERVED_CHECKPOINT_PAGES: Final = 8_192
@@ -94,6 +96,13 @@ class SqliteConnection:
                 written += self.raw.execute(insert_many(text, size), values).rowcount
                 start += size
         return written
+
+    def lookup(self, text: str, keys: Sequence[Sequence[Any]], **values: Any) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(keys), _LOOKUPS):
+            query, named = with_keys(text, keys[start : start + _LOOKUPS])
+            found += self.raw.execute(query, named | values).fetchall()
+        return found
 
 
 class SqliteDatabase:

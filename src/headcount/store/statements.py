@@ -14,6 +14,11 @@ from typing import Any
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _ROW = re.compile(r"values (\((?:\?(?:, )?)+\))")
 _INSERT = re.compile(r"insert into (\w+) \(([^)]*)\)")
+_CHANGE = re.compile(
+    r"(?P<verb>update (?P<updated>\w+)\s+set (?P<set>\w+ = \?(?:,\s+\w+ = \?)*)|delete from (?P<deleted>\w+))"
+    r"\s+where (?P<where>\w+ = \?(?:\s+and \w+ = \?)*)"
+)
+_EQUAL = re.compile(r"(\w+) = \?")
 _JSON_FUNCTIONS = {"json_group_array(": "json_agg(", "json_array(": "json_build_array("}
 """PostgreSQL's names of SQLite's functions."""
 _VALUE = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
@@ -61,11 +66,11 @@ def with_lists(name: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any
     return text, single | {f"{key}_{n}": value for key in lists for n, value in enumerate(values[key])}
 
 
-def with_rows(text: str, rows: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Any]]:
-    """Return a statement about these rows, which stand for `{rows}` in it, and its values."""
-    values = {f"v_{n}_{k}": value for n, row in enumerate(rows) for k, value in enumerate(row)}
-    marks = (", ".join(f":v_{n}_{k}" for k in range(len(row))) for n, row in enumerate(rows))
-    return text.format(rows=", ".join(f"({mark})" for mark in marks)), values
+def with_keys(text: str, keys: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Any]]:
+    """Return a statement about these keys, which stand for `{keys}` in it, each as single values, and its values."""
+    values = {f"v_{n}_{k}": value for n, key in enumerate(keys) for k, value in enumerate(key)}
+    marks = (", ".join(f":v_{n}_{k}" for k in range(len(key))) for n, key in enumerate(keys))
+    return text.format(keys="values " + ", ".join(f"({mark})" for mark in marks)), values
 
 
 def _as_many(key: str, number: int | None) -> str:
@@ -81,19 +86,45 @@ def insert_many(text: str, rows: int) -> str:
 
 
 @cache
-def insert_json(text: str) -> str:
-    """Return an insert of one row as PostgreSQL's insert of all rows of one value, a JSON list of objects."""
-    table, columns = insert_target(text)
-    rows = f"select {columns} from json_populate_recordset(cast(null as {table}), cast(? as json))"  # noqa: S608 - our own
-    return _ROW.sub(rows, text)
-
-
-@cache
 def insert_target(text: str) -> tuple[str, str]:
     """Return the table and the columns of an insert."""
     found = _INSERT.search(text)
     assert found is not None
     return found[1], " ".join(found[2].split())
+
+
+@cache
+def bulk_target(text: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the table and the column of each value of a statement that `bulk` can convert; None for any other."""
+    if is_insert(text):
+        table, inserted = insert_target(text)
+        return table, tuple(inserted.split(", "))
+    found = _CHANGE.fullmatch(text)
+    columns = tuple(_EQUAL.findall(text))
+    if found is None or len(columns) > len(set(columns)):
+        return None
+    return found["updated"] or found["deleted"], columns
+
+
+def bulk(text: str, types: Sequence[str]) -> str:
+    """Return a statement about one row as PostgreSQL's statement about many, given an array of each column's values.
+
+    It is an insert, or an update or delete with a column for each value. `types` are those of the columns.
+    """
+    arrays = f"unnest({', '.join(f'cast(? as {one}[])' for one in types)})"
+    target = bulk_target(text)
+    assert target is not None
+    table, columns = target
+    if is_insert(text):
+        return _ROW.sub(f"select * from {arrays}", text)  # noqa: S608 - our own
+    found = _CHANGE.fullmatch(text)
+    assert found is not None
+    where = _EQUAL.sub(rf"{table}.\1 = given.\1", found["where"])
+    given = f"{arrays} as given ({', '.join(columns)})\nwhere {where}"
+    if found["deleted"]:
+        return f"{found['verb']}\nusing {given}"
+    changes = _EQUAL.sub(r"\1 = given.\1", found["set"])
+    return f"update {table}\nset {changes}\nfrom {given}"
 
 
 def is_insert(text: str) -> bool:

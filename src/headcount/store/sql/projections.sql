@@ -140,17 +140,6 @@ values (?, ?, ?)
 on conflict (domain, day) do update
 set meetings = meeting_counts.meetings + excluded.meetings
 
--- name: decrement_meeting_count
-update meeting_counts
-set meetings = meetings - 1
-where domain = ?
-  and day = (
-    select start_ms / 86400000
-    from meetings
-    where domain = ?
-      and id = ?
-  )
-
 -- name: upsert_superseded_meeting
 insert into superseded_meetings (domain, id, room, start_ms, superseded_ms)
 values (?, ?, ?, ?, ?)
