@@ -188,6 +188,10 @@ class ShardStore:
         """Return the state of a room, or None."""
         return self._room((domain, room)).row
 
+    def room_rows(self, keys: Sequence[RoomKey]) -> dict[RoomKey, RoomRow]:
+        """Return the states of those of the rooms that have one."""
+        return {key: row for key in keys if (row := self._room(key).row) is not None}
+
     def journal(self, domain: str, room: str, finalized: Ms, position: int) -> StoredJournal:
         """Return the journal of a room, up to what is committed."""
         return StoredJournal(self, domain, room, finalized, position)

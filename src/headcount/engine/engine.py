@@ -240,9 +240,11 @@ class Engine:
         self._batch_start = self._stopwatch()
         cursor = entries[-1].position if entries else self.cursor
         parts: dict[RoomKey, BatchPart] = {}
-        for key, of_room in self._by_room(entries):
+        with_entries, due = dict(self._by_room(entries)), self._due()
+        self._cache.read_rows([*with_entries, *due])
+        for key, of_room in with_entries.items():
             parts[key] = self._turn(key, of_room, cursor, now, may_defer=bool(parts))
-        for key in self._due():
+        for key in due:
             if key not in parts and key not in self._deferred:
                 if parts and self._is_over():
                     self._wake_at(self._time, key)

@@ -7,6 +7,7 @@ Responsible for which rooms are in memory. Must not know what happens to a room 
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.journal import Mark
 from headcount.kernel.room import Room
 from headcount.kernel.rules import NEVER, Rules
-from headcount.store.records import RoomKey
+from headcount.store.records import RoomKey, RoomRow
 
 _ALWAYS: Final = -NEVER
 _CHECKPOINT_EVENTS: Final = 1_000
@@ -88,6 +89,7 @@ class RoomCache:
         self._watched = watched
         self._rooms: dict[RoomKey, CachedRoom] = {}
         self._idle: OrderedDict[RoomKey, None] = OrderedDict()
+        self._rows: dict[RoomKey, RoomRow | None] = {}
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -99,6 +101,11 @@ class RoomCache:
     def active_count(self) -> int:
         """Return how many rooms in memory are occupied."""
         return len(self._rooms) - len(self._idle)
+
+    def read_rows(self, keys: Iterable[RoomKey]) -> None:
+        """Read the stored states of rooms that have a turn in the next batch, unless they are in memory."""
+        missing = list({key: None for key in keys if key not in self._rooms})
+        self._rows = dict.fromkeys(missing) | self._projections.room_rows(missing) if missing else {}
 
     def get(self, key: RoomKey, cursor: int) -> CachedRoom:
         """Return the room, replayed from the store as of the position `cursor` if it is not in memory."""
@@ -127,9 +134,10 @@ class RoomCache:
         """Remove all rooms from memory."""
         self._rooms.clear()
         self._idle.clear()
+        self._rows.clear()
 
     def _replayed(self, key: RoomKey, cursor: int) -> CachedRoom:
-        row = self._projections.room(*key)
+        row = self._rows[key] if key in self._rows else self._projections.room(*key)
         finalized = _ALWAYS if row is None else row.finalized
         journal = self._projections.journal(*key, finalized, cursor)
         if row is None:

@@ -7,7 +7,7 @@ changes of a batch were found. Only the engine writes these tables.
 from collections.abc import Sequence
 from operator import itemgetter
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import Mark
@@ -20,11 +20,19 @@ from headcount.store.records import (
     BatchChanges,
     DeferredRoom,
     MarkChange,
+    RoomKey,
     RoomRow,
     decode_mark,
     encode_unconfirmed,
 )
 
+_ROOMS: Final = """
+with wanted (domain, room) as ({keys})
+select r.domain, r.room, r.finalized_ms, r.deadline_ms, r.checkpoint
+from wanted as w
+cross join rooms as r
+where r.domain = w.domain and r.room = w.room
+"""
 _stay_key = itemgetter(0, 1, 2, 3)
 
 
@@ -109,6 +117,12 @@ class Projections:
         with self._database.reading() as connection:
             row = connection.row("select_room", domain=domain, room=room)
             return None if row is None else RoomRow(*row)
+
+    def room_rows(self, keys: Sequence[RoomKey]) -> dict[RoomKey, RoomRow]:
+        """Return the states of those of the rooms that have one."""
+        with self._database.reading() as connection:
+            rows = connection.lookup(_ROOMS, keys)
+            return {(domain, room): RoomRow(*row) for domain, room, *row in rows}
 
     def deferred_rooms(self) -> list[DeferredRoom]:
         """Return all deferred rooms, those due first first."""
