@@ -62,15 +62,17 @@ class Mapping(NamedTuple):
 
 
 def prepare_arrow() -> None:
-    """Set what Numba and Arrow read from the environment when they are loaded."""
+    """Set what Numba, Arrow and NumPy read from the environment when they are loaded."""
     # With colorama installed, Numba would write a color code to the terminal at exit.
     os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
     if sys.platform == "linux":
         # Arrow's default pool returns memory to the system and requests it again; with this one a run over ten
-        # million events spent less than half as long in the kernel. Huge pages avoid most of the remaining faults:
-        # NumPy requests them by default, this pool only with this setting.
+        # million events spent less than half as long in the kernel.
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
-        os.environ.setdefault("JE_ARROW_MALLOC_CONF", "thp:always")
+        # A virtual machine may give back huge pages to its host as soon as they are free, and has to request them again.
+        os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
+    # NumPy would start threads for linear algebra, of which there is none.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-COMPILING_S: Final = 10
+COMPILING_S: Final = 7
 """Duration of compiling on a usual machine, in seconds. Slow ones take twice as long."""
 _BESIDE: Final = Path(__file__).parent / "__pycache__"
 _WRITABLE_BY_OTHERS: Final = 0o022

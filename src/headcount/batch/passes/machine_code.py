@@ -7,14 +7,15 @@ Responsible for compiling, storing and loading. Must not know what the entries d
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import llvmlite.binding as llvm
 
@@ -106,17 +107,45 @@ def _entries() -> Iterator[Entry]:
 
 
 def compile_all() -> _Code:
-    """Compile all entries with Numba into one object file."""
+    """Compile all entries into one object file: Numba translates each function once, and LLVM optimizes all together."""
     numba = _Numba()
-    symbols, whole = {}, llvm.parse_assembly("")
-    for entry in _entries():
-        symbols[entry.name], module = numba.compile(entry)
-        whole.link_in(module)
+    with numba.translating():
+        results = {entry.name: numba.translated(entry) for entry in _entries()}
+    symbols = {name: str(result.fndesc.llvm_func_name) for name, result in results.items()}
+    whole = llvm.parse_assembly("")
+    for module in _modules(result.library for result in results.values()):
+        whole.link_in(module, preserve=True)
+    _optimize(whole, list(symbols.values()))
     return symbols, _machine().emit_object(whole)
 
 
+def _modules(libraries: Iterable[Any]) -> Iterator[Any]:
+    """Yield the modules of Numba's libraries and of all that they call, each once."""
+    waiting, seen = list(libraries), set()
+    while waiting:
+        library = waiting.pop()
+        if library in seen:
+            continue
+        seen.add(library)
+        if library._finalized:  # noqa: SLF001 - one that other code of this process needed before
+            yield library._get_module_for_linking()  # noqa: SLF001
+        else:
+            yield library._final_module  # noqa: SLF001
+            waiting += library._linking_libraries  # noqa: SLF001
+
+
+def _optimize(whole: Any, symbols: list[str]) -> None:
+    """Optimize a module. Only these functions are called from outside: all others may be inlined and removed."""
+    for value in (*whole.functions, *whole.global_variables):
+        if not value.is_declaration and value.name not in symbols:
+            value.linkage = "internal"
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    builder = llvm.create_pass_builder(_machine(), options)
+    builder.getModulePassManager().run(whole, builder)
+
+
 class _Numba:
-    """Numba's compiler, with one signature for each function: that of its annotations.
+    """Numba's translation to LLVM's modules, with one signature for each function: that of its annotations.
 
     Memory is managed by the callers alone: without Numba's counts of references, the passes take a third of the time.
     """
@@ -138,10 +167,33 @@ class _Numba:
         for kind in (Compiled, Entry):
             typeof_impl.register(kind)(lambda function, _: types.Dispatcher(self._dispatcher(function)))
 
-    def compile(self, entry: Entry) -> tuple[str, Any]:
-        """Return the symbol of an entry, and LLVM's module with it and all that it calls."""
+    @contextmanager
+    def translating(self) -> Iterator[None]:
+        """Let Numba only translate. It would link, optimize and load each function with all that it calls, at half of the time."""
+        from numba.core.codegen import JITCodeLibrary  # noqa: PLC0415
+        from numba.core.cpu import CPUContext  # noqa: PLC0415
+        from numba.core.registry import cpu_target  # noqa: PLC0415
+
+        class Library(JITCodeLibrary):
+            def _optimize_functions(self, module: Any) -> None:
+                pass
+
+            def add_linking_library(self, library: Any) -> None:
+                self._linking_libraries.append(library)
+
+        codegen, context = cpu_target.target_context.codegen(), cast("Any", CPUContext)
+        before = codegen._library_class, context.get_executable  # noqa: SLF001
+        codegen._library_class = Library  # noqa: SLF001
+        context.get_executable = lambda *_: [].copy  # a built-in function of its own, which is not called
+        try:
+            yield
+        finally:
+            codegen._library_class, context.get_executable = before  # noqa: SLF001
+
+    def translated(self, entry: Entry) -> Any:
+        """Return Numba's result for an entry."""
         (result,) = self._dispatcher(entry).overloads.values()
-        return result.fndesc.llvm_func_name, llvm.parse_assembly(result.library.get_llvm_str())
+        return result
 
     def _dispatcher(self, function: Compiled) -> Any:
         from numba import njit  # noqa: PLC0415
