@@ -5,6 +5,7 @@ Responsible for these, and for handing complete requests to applications with a 
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from itertools import count
 from typing import Any, Final, NamedTuple, Protocol
@@ -26,6 +27,7 @@ _SECURITY_HEADERS: Final = [
 _FAST_PATH_HEADERS: Final = b"".join(
     b"%s: %s\r\n" % header for header in [(b"content-type", b"application/json"), *_SECURITY_HEADERS]
 )
+_COMMON_ANSWERS: Final = 64
 _SECRET_PATHS: Final = ("/ingest/", "/shared/")
 """What follows these in a path grants access, and is not logged."""
 
@@ -124,12 +126,7 @@ class Middleware:
         path = request.prepared.path
         request_id = f"{self._name}-{request.number}"
         self._record("POST", path, path, HTTPStatus.OK, self._seconds() - request.started, request_id)
-        return b"%sx-request-id: %s\r\ncontent-length: %d\r\n\r\n%s" % (
-            _FAST_PATH_HEADERS,
-            request_id.encode(),
-            len(body),
-            body,
-        )
+        return b"x-request-id: %s%s" % (request_id.encode(), _headers_and_body(body))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -187,6 +184,12 @@ class Middleware:
             log.error("request", **fields)
         else:
             log.debug("request", **fields)
+
+
+@lru_cache(_COMMON_ANSWERS)
+def _headers_and_body(body: bytes) -> bytes:
+    """Return what follows the id of a request in an answer. The requests of one commit nearly always share it."""
+    return b"\r\n%scontent-length: %d\r\n\r\n%s" % (_FAST_PATH_HEADERS, len(body), body)
 
 
 def _remove_trailing_slash(scope: Scope) -> None:

@@ -84,16 +84,19 @@ class RoomQuota:
         """Count the rooms that the entries may open and return True; return False if that may exceed the limit."""
         if not self._limit:
             return True
-        opening = {entry.room: entry for entry in entries if entry.kind in _OPENING}
+        opening = [entry for entry in entries if entry.kind in _OPENING]
+        if len(opening) > 1:
+            opening = list({entry.room: entry for entry in opening}.values())
         if not opening:
             return True
-        domain = self._domains.get(entries[0].domain)
+        name = entries[0].domain
+        domain = self._domains.get(name)
         if domain is None:
-            domain = self._domains[entries[0].domain] = _Domain(self._limit)
+            domain = self._domains[name] = _Domain(self._limit)
         if domain.max_active + len(opening) > self._limit:
             return False
         domain.max_active += len(opening)
-        for entry in opening.values():
+        for entry in opening:
             domain.pending[(max(entry.at, entry.received) + self._visible_after_ms) // _SLOT_MS] += 1
         return True
 

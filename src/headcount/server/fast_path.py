@@ -9,7 +9,6 @@ It depends on undocumented parts of uvicorn, as `protocol.py` does.
 """
 
 import asyncio
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -21,13 +20,6 @@ from headcount.store.database import StoreTimeout
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _MAX_KNOWN_HEADS: Final = 1_024
 _MAX_KNOWN_HEAD_BYTES: Final = 2_048
-
-
-@lru_cache(1)
-def _head(default_headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """Return the status line and the headers of all answers of one second."""
-    lines = (b"%s: %s\r\n" % header for header in default_headers)
-    return b"".join((b"HTTP/1.1 200 OK\r\n", *lines))
 
 
 class _NoEvent:
@@ -46,7 +38,14 @@ class Head(NamedTuple):
 
 
 class KnownHeads(dict[bytes, Head]):
-    """The heads of answered requests by their bytes, for all connections of a server. A full table is emptied."""
+    """The heads of answered requests by their bytes, for all connections of a server. A full table is emptied.
+
+    It also has the head of all answers of one second: uvicorn makes a list of headers each second.
+    """
+
+    def __init__(self) -> None:
+        self._headers: list[tuple[bytes, bytes]] | None = None
+        self._of_answers = b""
 
     def add(self, raw: bytes, head: Head) -> None:
         """Add a head that was parsed from these bytes."""
@@ -54,6 +53,14 @@ class KnownHeads(dict[bytes, Head]):
             if len(self) >= _MAX_KNOWN_HEADS:
                 self.clear()
             self[raw] = head
+
+    def of_answers(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the status line and the headers of an answer."""
+        if headers is not self._headers:
+            self._headers = headers
+            lines = (b"%s: %s\r\n" % header for header in headers)
+            self._of_answers = b"".join((b"HTTP/1.1 200 OK\r\n", *lines))
+        return self._of_answers
 
 
 class FastPathRequest(CompleteRequest):
@@ -140,9 +147,10 @@ class FastPathProtocol(BoundedProtocol):
         rest = self._middleware.finish(request, body)
         if request.disconnected or self.transport.is_closing():
             return
-        head = _head(tuple(self.server_state.default_headers))
-        close = b"" if request.keep_alive else b"connection: close\r\n"
-        self.transport.write(b"".join((head, close, rest)))
+        head = self._known_heads.of_answers(self.server_state.default_headers)
+        if not request.keep_alive:
+            head += b"connection: close\r\n"
+        self.transport.write(head + rest)
         request.response_complete = True
         if not request.is_known:
             self._learn(request)

@@ -1,16 +1,22 @@
 """Deduplication: the keys by which the log recognizes an entry that arrives twice.
 
-The key is the hash of the event's id, or of all its fields if it has none.
+The key is the hash of the event's id. If it has none, the key is its time and the hash of all its fields. The keys of
+recent events are neighbors, so a commit changes few pages of their index.
 
 Responsible for keys and for building log entries, so that an event by HTTP and the same event in a file are one entry.
 Must not know where an event came from.
 """
 
 from hashlib import blake2b
+from typing import Final
 
 from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Event, Ms
 from headcount.store.records import KIND_CODES, SNAPSHOT, UNKNOWN_PROVENANCE, LogEntry, Origin, Provenance
+
+_TIME_BYTES: Final = 6
+_TIME_MASK: Final = (1 << 8 * _TIME_BYTES) - 1
+_HASH_BYTES: Final = 12
 
 
 def id_key(event_id: str) -> bytes:
@@ -30,7 +36,8 @@ def content_key(
     attributes: Attributes | None = None,
 ) -> bytes:
     """Return the key of an event without an id."""
-    return hash_key(
+    return timed_key(
+        at,
         kind,
         room,
         participant_id or "",
@@ -41,6 +48,11 @@ def content_key(
         "" if joined_at is None else str(joined_at),
         *(() if attributes is None else (attributes,)),
     )
+
+
+def timed_key(at: Ms, *parts: str) -> bytes:
+    """Return a time and the hash of texts. Equal entries have equal times."""
+    return (at & _TIME_MASK).to_bytes(_TIME_BYTES, "big") + hash_key(*parts)[:_HASH_BYTES]
 
 
 def hash_key(*parts: str) -> bytes:
@@ -94,7 +106,7 @@ def snapshot_entry(
     provenance: Provenance = UNKNOWN_PROVENANCE,
 ) -> LogEntry:
     """Return the log entry of a snapshot; `participants` are those in the room, as JSON."""
-    key = hash_key("snapshot", room, str(at), participants)
+    key = timed_key(at, "snapshot", room, str(at), participants)
     return LogEntry(
         domain, room, SNAPSHOT, at, received, None, None, None, None, None, None, None, key, Origin.LIVE, participants,
         None, *provenance,
