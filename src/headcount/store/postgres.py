@@ -182,9 +182,21 @@ def _check(raw: psycopg.Connection[Any]) -> None:
         ConnectionPool.check_connection(raw)
 
 
+_SETTINGS: Final = b"""
+set idle_in_transaction_session_timeout = '5s';
+set enable_seqscan = off;
+set enable_hashjoin = off;
+set enable_mergejoin = off;
+set jit = off
+"""
+"""The transaction of a paused process ends, so that it does not block the others.
+
+Statements are written for indexes and nested loops, because SQLite joins in no other way. Without these settings, the
+server reads whole tables for some hundred keys, and keeps such a plan when a table has grown."""
+
+
 def _configure(raw: psycopg.Connection[Any]) -> None:
-    """End the transaction of a paused process, so that it does not block the others."""
-    raw.execute("set idle_in_transaction_session_timeout = '5s'")
+    raw.execute(_SETTINGS)
 
 
 def _configure_fast(raw: psycopg.Connection[Any]) -> None:
