@@ -46,7 +46,7 @@ class _Group:
 
 
 class GroupCommit:
-    """Appends to the log from a thread of its own. `on_append` is called after each commit.
+    """Appends to the log from a thread of its own. `on_append` is called after each commit and its answers.
 
     A request that has waited for `timeout_s` seconds gets a `StoreTimeout`, whether its entries are stored or not.
     """
@@ -162,9 +162,10 @@ class GroupCommit:
         self.commits += 1
         self.commit_s += perf_counter() - began
         self._queued_entries -= sum(group.size for group in groups)
-        with suppress(RuntimeError):  # the loop has ended, and no request waits
+        try:
             groups[0].loop.call_soon_threadsafe(self._answer_all, groups, results)
-        self._on_append()
+        except RuntimeError:  # the loop has ended, and no request waits
+            self._on_append()
 
     def _append(self, requests: Sequence[Sequence[LogEntry]]) -> Sequence[AppendResult | Exception]:
         """Return the result of each request. One that the database rejects does not fail the others."""
@@ -188,6 +189,7 @@ class GroupCommit:
                 callback(one)
         while self._unanswered and not self._unanswered[0].callbacks:
             self._unanswered.popleft()
+        self._on_append()
 
 
 def _taken(group: _Group) -> list[Callback]:
