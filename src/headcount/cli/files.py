@@ -184,11 +184,15 @@ def _sessions(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Turn Python's garbage collector off: nearly all objects of a run live to its end, and it would examine them repeatedly."""
+    """Turn Python's garbage collector off, and exclude all objects until then from it.
+
+    Nearly all objects of a run live to its end, and it would examine them repeatedly, and once more at the end.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 

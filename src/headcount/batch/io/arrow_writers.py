@@ -43,11 +43,11 @@ def _parquet_options(schema: pa.Schema) -> dict[str, Any]:
     Measured over a million entries: without this, Arrow first tries to number times and unique
     texts, too, which takes a third of the time of writing. Differences are smaller than
     numbers compressed by Snappy. Ids of meetings are random: trying to compress them takes
-    twice as long as writing the rest of a meeting. Statistics of texts cost as much as
-    writing them, and nobody searches for a range of ids.
+    twice as long as writing the rest of a meeting. The numbers of meetings and of names are already packed.
+    Statistics of texts cost as much as writing them, and nobody searches for a range of ids.
     """
     numbers = [field.name for field in schema if _is_number(field.type)]
-    dense = {*numbers, "id", "participant_id"}
+    dense = {*numbers, "id", "meeting_id", "participant_id", "user_name"}
     return {
         "use_dictionary": [field.name for field in schema if pa.types.is_dictionary(field.type)],
         "column_encoding": dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from headcount.batch.io.text_columns import codes, text_of
 from headcount.batch.passes.columns import NO_CODES, Columns, end_to_end, numbered_rooms
 from headcount.batch.passes.layout import NO_ROW, Int32s, Int64s, Names
+from headcount.batch.passes.parallel import in_threads
 from headcount.batch.passes.vocabulary import Vocabulary
 from headcount.kernel.rules import NEVER
 
@@ -22,10 +23,10 @@ _PADDING_WORDS = 3
 """Number of words of zeros behind the last text, because keys are read by whole words."""
 
 _PLAIN: dict[str, tuple[Any, int]] = {
-    "room": (np.int32, NO_ROW),
-    "domain": (np.int32, NO_ROW),
     "participant_id": (np.int32, NO_ROW),
     "user_id": (np.int32, NO_ROW),
+    "room": (np.int32, NO_ROW),
+    "domain": (np.int32, NO_ROW),
     "user_name": (np.int32, NO_ROW),
     "source_session": (np.int32, NO_ROW),
     "attributes": (np.int32, NO_ROW),
@@ -34,7 +35,7 @@ _PLAIN: dict[str, tuple[Any, int]] = {
     "at": (np.int64, 0),
     "joined_at": (np.int64, NEVER),
 }
-"""The arrays of numbers: their type, and the value where nothing is known."""
+"""The arrays of numbers: their type, and the value where nothing is known. Those that take longest come first."""
 _CODED = ("room", "domain", "participant_id", "user_id", "user_name", "source_session", "attributes")
 
 
@@ -58,10 +59,15 @@ class Collector:
             return
         if not self._rows:
             self._has_codes = pa.types.is_dictionary(piece["participant_id"].type)
-        for name in _PLAIN:
-            if name in piece.column_names and name != "participant_id":
-                self._add_column(name, piece[name], rows, share)
-        self._add_participants(piece["participant_id"], rows, share)
+
+        def add(_: None, name: str) -> None:
+            column = piece[name]
+            if name == "participant_id":
+                self._add_participants(column, rows, share)
+            else:
+                self._add_column(name, column, rows, share)
+
+        in_threads(add, [name for name in _PLAIN if name in piece.column_names])
         self._rows += rows
 
     def _add_column(self, name: str, column: pa.ChunkedArray, rows: int, share: float) -> None:

@@ -230,7 +230,8 @@ class Spilled:
         """Return the entries of meetings first..last-1."""
         begin, end = int(self.result.bounds[first]), int(self.result.bounds[last])
         *numbers, offsets_at, text_at = self._places
-        plain = [self._file.read(place, begin, min(end, place[2])) for place in numbers]
+        # The column of attributes is empty if there are none.
+        plain = [self._file.read(place, min(begin, place[2]), min(end, place[2])) for place in numbers]
         offsets = self._file.read(offsets_at, begin, end + 1)
         text = self._file.read(text_at, int(offsets[0]), int(offsets[-1]))
         return Entries._make([*plain, offsets - offsets[0], text])

@@ -44,7 +44,13 @@ def new_scratch(prefix_offsets: NDArray[np.int64]) -> Scratch:
 
 @compiled
 def _rotate(word: np.uint32, by: np.uint32) -> Any:
-    return ((word << np.uint32(by)) | (word >> np.uint32(32 - by))) & np.uint32(0xFFFFFFFF)
+    return np.uint32((word << np.uint32(by)) | (word >> np.uint32(32 - by)))
+
+
+@compiled
+def _next(a: np.uint32, f: np.uint32, e: np.uint32, k: np.uint32, word: np.uint32) -> Any:
+    """Return the next word of the state."""
+    return np.uint32(_rotate(a, 5) + f + e + k + word)
 
 
 @compiled
@@ -61,17 +67,19 @@ def _absorb(block: NDArray[np.uint8], state: NDArray[np.uint32], w: NDArray[np.u
     for i in range(16, 80):
         w[i] = _rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1)
     a, b, c, d, e = state[0], state[1], state[2], state[3], state[4]
-    for i in range(80):
-        if i < 20:
-            f, k = (b & c) | (~b & d), np.uint32(0x5A827999)
-        elif i < 40:
-            f, k = b ^ c ^ d, np.uint32(0x6ED9EBA1)
-        elif i < 60:
-            f, k = (b & c) | (b & d) | (c & d), np.uint32(0x8F1BBCDC)
-        else:
-            f, k = b ^ c ^ d, np.uint32(0xCA62C1D6)
-        t = np.uint32(_rotate(a, 5) + f + e + k + w[i])
-        a, b, c, d, e = t, a, np.uint32(_rotate(b, 30)), c, d
+    # Four loops without a choice, because LLVM unrolls each of them.
+    for i in range(20):
+        t = _next(a, d ^ (b & (c ^ d)), e, 0x5A827999, w[i])
+        a, b, c, d, e = t, a, _rotate(b, 30), c, d
+    for i in range(20, 40):
+        t = _next(a, b ^ c ^ d, e, 0x6ED9EBA1, w[i])
+        a, b, c, d, e = t, a, _rotate(b, 30), c, d
+    for i in range(40, 60):
+        t = _next(a, (b & c) | (d & (b | c)), e, 0x8F1BBCDC, w[i])
+        a, b, c, d, e = t, a, _rotate(b, 30), c, d
+    for i in range(60, 80):
+        t = _next(a, b ^ c ^ d, e, 0xCA62C1D6, w[i])
+        a, b, c, d, e = t, a, _rotate(b, 30), c, d
     state[0] += a
     state[1] += b
     state[2] += c
