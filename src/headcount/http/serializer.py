@@ -58,14 +58,15 @@ class Serializer:
         self, row: MeetingRow, entries: Iterable[Entry] | None
     ) -> MeetingWithParticipants:
         """Return a meeting, with its participants if there are `entries`."""
+        start, duration = self.second(row.start), self.duration(row.start, row.end)
         return MeetingWithParticipants(
             row.id,
             row.room,
-            self.second(row.start),
-            self.duration(row.start, row.end),
+            start,
+            duration,
             row.end is None,
             row.max_participants,
-            UNSET if entries is None else self.participants(row, entries),
+            UNSET if entries is None else self._participants(start + duration, entries),
         )
 
     def user_meeting(
@@ -90,11 +91,12 @@ class Serializer:
         )
 
     def participants(self, row: MeetingRow, entries: Iterable[Entry]) -> list[Participant]:
-        """Return the participants of a meeting. `join_time + duration` is at most the end of the meeting as shown.
+        """Return the participants of a meeting. `join_time + duration` is at most the end of the meeting as shown."""
+        return self._participants(self.shown_end(row), entries)
 
-        This is one loop without calls: a list has very many participants.
-        """
-        now, size, end = self.now, self.granularity_s, self.shown_end(row)
+    def _participants(self, end: int, entries: Iterable[Entry]) -> list[Participant]:
+        """Return the participants until `end`. This is one loop without calls: a list has very many participants."""
+        now, size = self.now, self.granularity_s
         unit = 1_000 * size
         shows_attributes = self.includes_attributes
         attributes: msgspec.Raw | UnsetType = UNSET
@@ -102,10 +104,12 @@ class Serializer:
         append = participants.append
         for participant_id, user_id, user_name, join, leave, _, known in entries:
             second = join // unit * size
-            second = min(second, end)
+            if second > end:  # noqa: PLR1730 - without a call
+                second = end
             until = now if leave is None else leave
             duration = (until - join) // unit * size if until > join else 0
-            duration = min(duration, end - second)
+            if duration > end - second:  # noqa: PLR1730
+                duration = end - second
             if shows_attributes:
                 attributes = attributes_in_json(known)
             append(
