@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from headcount import BadInput, sessionize
 from headcount.clock import Clock
+from headcount.ingest import topic_records
 from headcount.ingest.importers import event_files
 from headcount.limits import Limits
 from headcount.service import core
@@ -87,10 +88,14 @@ class Entrances:
 
     def all(self, events):
         """Return the entries, or the refusal, of each entrance that stores events, by its name."""
-        return asyncio.run(self._requests(events)) | {
-            form: self._taken(lambda form=form: self._import(form, events))
-            for form in ("csv", "ndjson", "parquet")
-        }
+        return (
+            asyncio.run(self._requests(events))
+            | {
+                form: self._taken(lambda form=form: self._import(form, events))
+                for form in ("csv", "ndjson", "parquet")
+            }
+            | {"topic": self._taken(lambda: self._records(events))}
+        )
 
     def sessions(self, form, events):
         """Return the meetings and participants of a file with these events, or the refusal, by both ways of `sessionize`."""
@@ -138,6 +143,15 @@ class Entrances:
             self.service.store, [str(self.write(form, events))], "default", self.service.clock.now, self.service.settings.rules(),
             lambda *_: None, limits=Limits(),
         )  # fmt: skip
+
+    def _records(self, events):
+        """Produce records to a topic, as another program does."""
+        found = []
+        for event in events:
+            key = topic_records.record_key("default", event.get("room") or "")
+            value = json.dumps({"domain": "default"} | in_json(event)).encode()
+            found.append(topic_records.decode_record(key, value, NOW, Limits()))
+        self.entries += found
 
     def _taken(self, work):
         self.entries = []

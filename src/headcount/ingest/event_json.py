@@ -76,9 +76,9 @@ class EventReader:
         """Return the entries of one event or of an array."""
         found = decode(body)
         if not isinstance(found, list):
-            return [self._entry(found, "")]
+            return [self.entry(found, "")]
         require_events(len(found), self._limits)
-        return [self._entry(event, f"events[{n}]") for n, event in enumerate(found)]
+        return [self.entry(event, f"events[{n}]") for n, event in enumerate(found)]
 
     def lines(self, body: bytes) -> list[LogEntry]:
         """Return the entries of NDJSON, one event a line."""
@@ -94,6 +94,10 @@ class EventReader:
             raise shape_error(error) from error
         except UNDECODABLE as error:
             raise MalformedJson(f"the body is not JSON: {error}") from error
+        return self.snapshot_entry(room, found)
+
+    def snapshot_entry(self, room: str, found: SnapshotBody) -> tuple[LogEntry, int]:
+        """Return what `snapshot` does, of a decoded snapshot."""
         require_events(len(found.participants), self._limits)
         self._require_name("room", room, "")
         for n, participant in enumerate(found.participants):
@@ -108,9 +112,10 @@ class EventReader:
         for number, line in enumerate(lines, 1):
             if line and not line.isspace():
                 place = f"line {number}"
-                yield self._entry(decode_line(line, place), place)
+                yield self.entry(decode_line(line, place), place)
 
-    def _entry(self, event: EventBody, place: str) -> LogEntry:
+    def entry(self, event: EventBody, place: str = "") -> LogEntry:
+        """Return the entry of a decoded event."""
         at, joined_at = validate(event, place)
         if at is None:
             at = self._default_at
