@@ -16,6 +16,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from shlex import quote
 from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import available_timezones
 
 from headcount.errors import BadInput
@@ -27,6 +28,7 @@ from headcount.store.database import file_of, mask_password
 from headcount.units import exact_duration, format_size, parse_duration, parse_size
 
 _MAX_USAGE_ATTRIBUTES: Final = 16
+DEFAULT_TOPIC: Final = "headcount.events"
 
 
 class Kind(NamedTuple):
@@ -143,6 +145,20 @@ def _url(value: Any) -> str:
     return text
 
 
+def _topic(value: Any) -> str:
+    """Return the URL of a Kafka topic, or nothing."""
+    text = str(value)
+    parts = urlsplit(text)
+    if text and (
+        parts.scheme != "kafka" or not parts.netloc or "@" in parts.netloc or "/" in parts.path.strip("/")
+    ):
+        raise ValueError(
+            "expected kafka://HOST:PORT/TOPIC, such as kafka://broker.example:9092/headcount.events, with further"
+            " options of the client as ?security.protocol=SASL_SSL"
+        )
+    return text
+
+
 def _room_url(value: Any) -> str:
     text = str(value)
     if text and not (text.startswith(("https://", "http://")) and "{room}" in text):
@@ -196,6 +212,19 @@ def _zone(value: Any) -> str:
     return name
 
 
+class TopicUrl(NamedTuple):
+    """Where a topic is. `options` are further options of the Kafka client, such as `security.protocol`."""
+
+    servers: str
+    topic: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def dead_letters(self) -> str:
+        """The topic of the records that cannot be read."""
+        return f"{self.topic}.dead-letters"
+
+
 class Setting(NamedTuple):
     """One setting."""
 
@@ -221,6 +250,8 @@ class Setting(NamedTuple):
 TABLE: Final = (
     Setting("database", "headcount.db", Kind("text", "path or postgresql:// URL", _text), "Database: the path of an SQLite file, or a postgresql:// URL"),
     Setting("durability", "full", _one_of("full", "normal"), "Durability of commits; with `normal`, a power failure may lose the last seconds"),
+    Setting("log", "", Kind("URL", "kafka://HOST:PORT/TOPIC", _topic), "Kafka topic that receives the events instead of the database; a live query on a cluster processes it"),
+    Setting("engine", "on", _one_of("on", "off"), "Whether this server processes events; `off` if a live query on a cluster does"),
     Setting("host", "127.0.0.1", Kind("text", "", _text), "Address to listen on; 0.0.0.0 listens on every interface"),
     Setting("port", 8080, _whole(0, 65_535), "Port to listen on; 0 selects a free port"),
     Setting("api_prefix", "/v1", Kind("path", "", _path_prefix), "Path prefix of the REST API"),
@@ -319,6 +350,13 @@ class Settings:
             "max_attribute_value_length",
         )
         return Limits(*(self.values[name] for name in names))
+
+    def topic(self) -> TopicUrl | None:
+        """Return the topic that receives the events, or None."""
+        parts = urlsplit(self.values["log"])
+        if not parts.netloc:
+            return None
+        return TopicUrl(parts.netloc, parts.path.strip("/") or DEFAULT_TOPIC, tuple(parse_qsl(parts.query)))
 
     def reorder_window(self) -> Ms:
         """Return the reorder window in ms."""

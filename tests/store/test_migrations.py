@@ -5,7 +5,7 @@ import pytest
 from headcount.store import migrations
 from headcount.store.database import StoreError
 from headcount.store.migrations import Migration, migrate, pending
-from headcount.store.open import connect, open_store
+from headcount.store.open import connect, has_store, open_store
 
 SECOND = Migration(
     2, "notes", "create table notes (text {text} not null);\ncreate index notes_by_text on notes (text);\n"
@@ -43,6 +43,12 @@ def test_a_new_store_has_every_migration_pending(url):
         connection.run("create_migrations")
     assert pending(database) == migrations.migrations()
     database.close()
+
+
+def test_a_database_without_tables_has_no_store(url, tmp_path):
+    """A file that somebody has created, or a new database of a server."""
+    (tmp_path / "headcount.db").touch()
+    assert not has_store(url)
 
 
 def test_an_existing_store_gets_the_migrations_that_it_lacks_in_order(store, url, later_release):

@@ -21,7 +21,7 @@ _INTERRUPTED = 130
 _WIDTH: Final = 100
 """Help is wrapped at the width of the terminal, and at this width in a wide one."""
 SECTIONS: Final = {
-    "Run": ("serve", "demo", "login-link"),
+    "Run": ("serve", "demo", "login-link", "cluster"),
     "Files": ("sessionize", "attendance", "explain", "timeline"),
     "Data": ("import", "export", "backup", "restore", "rebuild", "migrate"),
     "Administration": ("key", "source", "webhook", "config"),
@@ -39,6 +39,7 @@ MODULES: Final = {
     "demo": ("serve",),
     "login-link": ("serve",),
     "config": ("serve",),
+    "cluster": ("cluster",),
     "import": ("transfer",),
     "export": ("transfer",),
     "backup": ("store",),

@@ -7,6 +7,7 @@ so each is validated like a request. `docs/reference/topic.md` describes the for
 Responsible for the key and the value of a record. Must not know Kafka.
 """
 
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -48,6 +49,32 @@ _encode: Final = msgspec.json.Encoder().encode
 def record_key(domain: str, room: str) -> bytes:
     """Return the key of the records of a room: `DOMAIN/ROOM`, where `/` and `%` in the domain are percent-encoded."""
     return f"{domain.replace('%', '%25').replace('/', '%2F')}/{room}".encode()
+
+
+@lru_cache(maxsize=100_000)
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition that Kafka's Java clients choose for a key: its hash by murmur2, without the sign."""
+    mask, factor, length = 0xFFFFFFFF, 0x5BD1E995, len(key)
+    found = 0x9747B28C ^ length
+    whole = length & ~3
+    for start in range(0, whole, 4):
+        part = int.from_bytes(key[start : start + 4], "little") * factor & mask
+        part = (part ^ part >> 24) * factor & mask
+        found = found * factor & mask ^ part
+    if length > whole:
+        found = (found ^ int.from_bytes(key[whole:], "little")) * factor & mask
+    found = (found ^ found >> 13) * factor & mask
+    return ((found ^ found >> 15) & 0x7FFFFFFF) % partitions
+
+
+def require_partition(key: bytes, partition: int, partitions: int) -> None:
+    """Raise `BadInput` if a record is in another partition than the others of its room."""
+    expected = partition_of(key, partitions)
+    if partition != expected:
+        raise BadInput(
+            f"the record is in partition {partition}, and its room belongs to partition {expected}: let the producer"
+            " choose it by the key with murmur2, as Java clients do; for librdkafka, set partitioner=murmur2_random"
+        )
 
 
 def encode_record(entry: LogEntry) -> tuple[bytes, bytes]:

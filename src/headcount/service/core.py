@@ -4,20 +4,26 @@ Responsible for opening the store and for checks that must pass before anything 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from headcount.clock import Clock
 from headcount.engine.rules_guard import require_same_rules
+from headcount.errors import BadInput, MissingExtra
 from headcount.ingest.source_config import sync_declared_sources
 from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.rules import Rules
+from headcount.service.cluster_link import ClusterLink
 from headcount.service.engine_main import run_engine
 from headcount.service.engine_process import EngineProcess
 from headcount.service.runtime import new_clock, new_token
-from headcount.settings import Settings
+from headcount.settings import Settings, TopicUrl
+from headcount.store.database import Database, file_of
 from headcount.store.group_commit import GroupCommit
+from headcount.store.leadership import leadership
+from headcount.store.log import Log, NoLog
 from headcount.store.open import Store, open_store
+from headcount.store.shard_sink import ShardSink
 from headcount.store.sqlite import SqliteDatabase
 from headcount.telemetry.metrics import Metrics
 
@@ -30,7 +36,7 @@ class Core:
     rules: Rules
     store: Store
     clock: Clock
-    engine: EngineProcess
+    engine: EngineProcess | ClusterLink
     appender: GroupCommit
     metrics: Metrics
     source_stats: SourceStats
@@ -41,12 +47,54 @@ def build_core(settings: Settings, on_batch: Callable[[], None]) -> Core:
 
     Raise `StoreError` if the store cannot be opened, `BadInput` if it was written under other rules.
     """
+    _require_consistent(settings)
+    if settings["engine"] == "off":
+        return _build_without_engine(settings, on_batch)
     engine = EngineProcess(partial(run_engine, settings), on_batch)
     try:
         return _build_core(settings, engine)
     except BaseException:
         engine.stop()
         raise
+
+
+def _require_consistent(settings: Settings) -> None:
+    """Raise `BadInput` for settings that do not fit each other."""
+    is_off = settings["engine"] == "off"
+    if settings["log"] and not is_off:
+        raise BadInput(
+            "with a topic as the log, a live query on a cluster processes the events: also set --engine off",
+            where=settings.origins["log"],
+        )
+    if is_off and file_of(settings["database"]) is not None:
+        raise BadInput(
+            "an SQLite file has no second writer: a server without an engine needs a postgresql:// database",
+            where=settings.origins["engine"],
+        )
+
+
+def _build_without_engine(settings: Settings, on_batch: Callable[[], None]) -> Core:
+    """Build the core parts of a service whose engine is a live query on a cluster."""
+    rules, topic = settings.rules(), settings.topic()
+    store = open_store(settings["database"], durability=settings["durability"])
+    require_same_rules(store, rules)
+    database, timeout_s = store.database, settings["request_timeout_s"]
+    store = replace(store, log=NoLog(database) if topic is None else _kafka_log(database, topic, timeout_s))
+    clock = new_clock()
+    engine = ClusterLink(
+        ShardSink(database), leadership(database, begins_epoch=False), clock.wall_time, on_batch
+    )
+    sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
+    appender = GroupCommit(store.log, engine.wake, timeout_s)
+    return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats())
+
+
+def _kafka_log(database: Database, topic: TopicUrl, timeout_s: float) -> Log:
+    try:
+        from headcount.ingest.kafka_log import KafkaLog  # noqa: PLC0415 - an optional dependency
+    except ModuleNotFoundError as error:
+        raise MissingExtra("kafka", error.name or "") from error
+    return KafkaLog(database, topic, timeout_s)
 
 
 def _build_core(settings: Settings, engine: EngineProcess) -> Core:

@@ -12,6 +12,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 import structlog
 
 from headcount.maintenance.health import Lag, Problem, check_engine, measure_lag
+from headcount.service.cluster_link import ClusterLink
 from headcount.service.core import Core
 from headcount.store.database import StoreError, StoreTimeout
 from headcount.store.webhooks import DeliveryState, EndpointStatus
@@ -104,7 +105,10 @@ class Readiness:
 
     def measure_lag(self) -> Lag:
         """Measure the lag now. Reads the store."""
-        return measure_lag(self._store, self.cursor(), self._clock.now())
+        now = self._clock.now()
+        if isinstance(self._engine, ClusterLink):
+            return self._engine.lag(now)
+        return measure_lag(self._store, self.cursor(), now)
 
     async def _write_problem(self) -> str | None:
         """Return why the store cannot be written, or None.

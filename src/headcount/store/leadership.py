@@ -81,12 +81,15 @@ def service_leadership(database: Database) -> Leadership:
     return EpochLeadership(database) if isinstance(database, SqliteDatabase) else leadership(database)
 
 
-def leadership(database: Database) -> Leadership:
-    """Return this process's part in the leadership of a database."""
+def leadership(database: Database, *, begins_epoch: bool = True) -> Leadership:
+    """Return this process's part in the leadership of a database.
+
+    Without `begins_epoch`, it leads everything but the engine, which runs on a cluster; a file cannot be led so.
+    """
     if isinstance(database, SqliteDatabase):
         return FileLeadership(database)
     from headcount.store.postgres import PostgresDatabase  # noqa: PLC0415 - an optional dependency
     from headcount.store.postgres_leadership import PostgresLeadership  # noqa: PLC0415 - likewise
 
     assert isinstance(database, PostgresDatabase)
-    return PostgresLeadership(database.address)
+    return PostgresLeadership(database.address, begins_epoch=begins_epoch)

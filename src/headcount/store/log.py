@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from headcount.kernel.events import Event, Ms, with_implied_join
 from headcount.kernel.rules import NEVER
-from headcount.store.database import Connection, Database
+from headcount.store.database import Connection, Database, StoreError
 from headcount.store.records import AppendResult, LogEntry, StoredEntry, decode_event
 
 
@@ -66,6 +66,17 @@ class Log:
         with self._database.reading() as connection:
             position, received = connection.row("select_log_end") or (0, 0)
             return position, received
+
+
+class NoLog(Log):
+    """The log of a service that answers requests only."""
+
+    def append(self, groups: Sequence[Sequence[LogEntry]]) -> list[AppendResult]:  # noqa: ARG002 - the log's
+        """Raise `StoreError`: this service has no log."""
+        raise StoreError(
+            "this service does not accept events, because it has no engine and no topic: start it with"
+            " --log kafka://HOST:PORT/TOPIC"
+        )
 
 
 def append_to(connection: Connection, groups: Sequence[Sequence[LogEntry]]) -> list[int]:

@@ -51,6 +51,8 @@ def migrate(database: Database) -> list[Migration]:
 def pending(database: Database) -> list[Migration]:
     """Return the pending migrations. Raise `StoreError` if the store is newer, or a migration was changed."""
     with database.reading() as connection:
+        if not connection.query(database.dialect["has_migrations"], {}):
+            return migrations()
         return _pending(database, connection)
 
 

@@ -110,6 +110,7 @@ class PostgresDatabase:
         "clustered": "",
         "text": 'text collate "C"',
         "presence_columns": "",  # an entry of an index there must not grow longer than 2,700 bytes
+        "has_migrations": "select 1 where to_regclass('migrations') is not null",
         "snapshot": "begin isolation level repeatable read, read only",
     }
 

@@ -21,10 +21,11 @@ _LOCK: Final = 7_205_759_404
 
 
 class PostgresLeadership:
-    """The process with the lock leads."""
+    """The process with the lock leads. Without `begins_epoch`, it leads in the epoch of the engine that runs elsewhere."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, begins_epoch: bool = True) -> None:
         self._url = url
+        self._statement = "take_leadership" if begins_epoch else "take_part_of_leadership"
         self._session: psycopg.Connection[Any] | None = None
         self._epoch: int | None = None
         self._last_heartbeat_s = 0.0
@@ -72,7 +73,7 @@ class PostgresLeadership:
             session.execute(_sql("terminate_silent_leader"), {"timeout_ms": _TIMEOUT_S * 1_000})
             return None
         if self._epoch is None:
-            row = session.execute(_sql("take_leadership")).fetchone()
+            row = session.execute(_sql(self._statement)).fetchone()
             self._epoch = int(row[0]) if row is not None else None
             self._last_heartbeat_s = monotonic()
         return self._epoch

@@ -7,10 +7,31 @@ Responsible for one transaction per round. Must not know how a round was compute
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from headcount.store.database import Database, LeadershipLost
+from headcount.kernel.events import Ms
+from headcount.store.database import Connection, Database, LeadershipLost, StoreError
 from headcount.store.projections import write_messages, write_rows
 from headcount.store.records import BatchChanges
+
+
+class StateMismatch(StoreError):
+    """The state of a shard is not the one that the tables were written from."""
+
+
+class Progress(NamedTuple):
+    """How far a live query has come. Times are ms; field order is column order.
+
+    What the topic received until `processed_until` is processed. `behind` is the number of records that were unread
+    when the last batch began.
+    """
+
+    reported: Ms
+    processed_until: Ms
+    batches: int
+    entries: int
+    bad_records: int
+    behind: int
 
 
 class ShardSink:
@@ -29,17 +50,49 @@ class ShardSink:
         with self._database.reading() as connection:
             return dict(connection.rows("select_shard_rounds"))
 
+    def report(
+        self, *, reported: Ms, processed_until: Ms, entries: int, bad_records: int, behind: int, epoch: int
+    ) -> None:
+        """Record a batch of the live query. Raise `LeadershipLost` if another driver has begun an epoch."""
+        with self._database.writing() as connection:
+            if connection.lock_epoch() != epoch:
+                raise LeadershipLost("another driver runs this cell now")
+            connection.run(
+                "report_progress", reported=reported, processed_until=processed_until, entries=entries,
+                bad_records=bad_records, behind=behind,
+            )  # fmt: skip
+
+    def progress(self) -> Progress | None:
+        """Return how far the live query has come, or None before its first batch."""
+        with self._database.reading() as connection:
+            row = connection.row("select_progress")
+            return None if row is None or not row[0] else Progress(*row)
+
     def write(self, shard: int, number: int, batches: Sequence[BatchChanges], epoch: int) -> bool:
         """Write the batches of a round, and return whether it was not written before.
 
-        Raise `LeadershipLost` if another driver has begun an epoch, and `StoreBusy` if a retry may succeed.
+        Raise `LeadershipLost` if another driver has begun an epoch, `StateMismatch` if neither this round nor the one
+        before was the last one written, and `StoreBusy` if a retry may succeed.
         """
         with self._database.writing() as connection:
             if connection.lock_epoch() != epoch:
                 raise LeadershipLost("another driver runs this cell now")
             if connection.run("advance_shard_round", shard=shard, round=number) != 1:
+                self._require_written(connection, shard, number)
                 return False
             for batch in batches:
                 write_rows(connection, batch)
             write_messages(connection, batches)
         return True
+
+    @staticmethod
+    def _require_written(connection: Connection, shard: int, number: int) -> None:
+        """Raise `StateMismatch` unless the round is the last one that was written."""
+        row = connection.row("select_shard_round", shard=shard)
+        if row is None or row[0] != number:
+            written = "no round" if row is None else f"round {row[0]}"
+            raise StateMismatch(
+                f"the state of shard {shard} has come to round {number}, and the tables have {written}: the checkpoint"
+                " and the database do not belong together. If one of them was lost or restored, rebuild both from the"
+                " archive"
+            )

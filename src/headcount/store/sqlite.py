@@ -119,6 +119,7 @@ class SqliteDatabase:
         "clustered": "without rowid",
         "text": "text",
         "presence_columns": ", user_id, user_name, leave_ms",
+        "has_migrations": "select 1 from sqlite_master where name = 'migrations'",
     }
 
     reconnects: Final = 0

@@ -5,6 +5,13 @@ set epoch = epoch + 1,
   heartbeat_ms = cast(extract(epoch from clock_timestamp()) * 1000 as bigint)
 returning epoch
 
+-- name: take_part_of_leadership
+-- Everything but the engine, which runs on a cluster and has begun the epoch.
+update engine_state
+set leader_pid = pg_backend_pid(),
+  heartbeat_ms = cast(extract(epoch from clock_timestamp()) * 1000 as bigint)
+returning epoch
+
 -- name: update_heartbeat
 update engine_state
 set heartbeat_ms = cast(extract(epoch from clock_timestamp()) * 1000 as bigint)

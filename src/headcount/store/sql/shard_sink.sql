@@ -12,8 +12,26 @@ order by shard
 update shards
 set round = :round
 where shard = :shard
-  and round < :round
+  and round = :round - 1
+
+-- name: select_shard_round
+select round
+from shards
+where shard = :shard
 
 -- name: select_epoch
 select epoch
 from engine_state
+
+-- name: report_progress
+update cell_progress
+set reported_ms = :reported,
+  processed_until_ms = :processed_until,
+  batches = batches + 1,
+  entries = entries + :entries,
+  bad_records = bad_records + :bad_records,
+  behind = :behind
+
+-- name: select_progress
+select reported_ms, processed_until_ms, batches, entries, bad_records, behind
+from cell_progress

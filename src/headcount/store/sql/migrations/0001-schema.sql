@@ -49,6 +49,22 @@ create table shards (
   round bigint not null
 ) {clustered};
 
+-- How far the live query of a cluster has come. What the topic received until `processed_until_ms` is processed.
+create table cell_progress (
+  singleton smallint primary key check (singleton = 1),
+  reported_ms bigint not null,
+  processed_until_ms bigint not null,
+  batches bigint not null,
+  entries bigint not null,
+  bad_records bigint not null,
+  behind smallint not null
+);
+
+insert into cell_progress (
+  singleton, reported_ms, processed_until_ms, batches, entries, bad_records, behind
+)
+values (1, 0, 0, 0, 0, 0, 0);
+
 create table rooms (
   domain {text} not null,
   room {text} not null,

@@ -1,0 +1,113 @@
+"""Commands for a cluster: the live query, and how far it has come."""
+
+import signal
+import sys
+from threading import Event
+from typing import Any
+
+import click
+
+from headcount.cli.console import echo, emit, json_option, rfc3339
+from headcount.cli.group import Group, main
+from headcount.cli.options import existing_store, with_settings
+from headcount.errors import BadInput, MissingExtra
+from headcount.settings import Settings
+
+_RULES = ("min_stay_s", "start_alone_s", "reset_alone_s", "late_grace_s", "reorder_window_s", "stale_after_s")
+
+
+@main.group(cls=Group)
+def cluster() -> None:
+    """Process the events of a Kafka topic on Spark."""
+
+
+@cluster.command(
+    "run",
+    examples=[
+        "headcount cluster run --database postgresql://… --log kafka://broker:9092/headcount.events \\",
+        "  --checkpoint /srv/checkpoint",
+        "headcount cluster run … --master spark://spark:7077 --checkpoint s3a://bucket/checkpoint",
+    ],
+)
+@click.option(
+    "--checkpoint", required=True, metavar="DIR", help="Where Spark saves the state: a directory or a URL."
+)
+@click.option(
+    "--master", default="local[*]", metavar="URL", help="Spark master to run on.  [default: local[*]]"
+)
+@click.option(
+    "--jars", default="", metavar="DIR",
+    help="Directory with Spark's Kafka connector.  [default: download it]",
+)  # fmt: skip
+@click.option(
+    "--records", type=click.IntRange(1), default=100_000, metavar="N",
+    help="Maximum number of records in a batch.  [default: 100000]",
+)  # fmt: skip
+@click.option(
+    "--trigger", default="1 second", metavar="INTERVAL", help="Time between two batches.  [default: 1 second]"
+)
+@click.option(
+    "--partitions", type=click.IntRange(1, 10_000), default=64, metavar="N",
+    help="Number of partitions of the topic if it does not exist yet.  [default: 64]",
+)  # fmt: skip
+@click.option(
+    "--tasks", type=click.IntRange(1), default=2, metavar="N",
+    help="Number of tasks in which the shards of a batch run: that of the cores.  [default: 2]",
+)  # fmt: skip
+@click.option(
+    "--conf", "extra", multiple=True, metavar="NAME=VALUE", help="Further setting of Spark; repeatable."
+)
+@with_settings("database", "durability", "log", *_RULES)
+def run_cluster(*, settings: Settings, checkpoint: str, extra: tuple[str, ...], **options: Any) -> None:
+    """Run the live query: it reads the topic and writes meetings into the database, until it is stopped.
+
+    Servers that answer requests are started with 'headcount serve --engine off'.
+    """
+    from headcount.cli import find_pandas  # noqa: PLC0415 - which imports this module
+
+    find_pandas()
+    try:
+        from headcount.cluster.driver import RunOptions, SparkOptions, run_live  # noqa: PLC0415 - needs Spark
+    except ModuleNotFoundError as error:
+        raise MissingExtra("spark", error.name or "") from error
+    from headcount.telemetry.logging import set_up_logging  # noqa: PLC0415 - help does not need it
+
+    set_up_logging(settings["log_level"], settings["log_format"])
+    stopping = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    spark = SparkOptions(options["master"], options["jars"], options["tasks"], _pairs(extra))
+    run = RunOptions(checkpoint, options["records"], options["trigger"], options["partitions"])
+    run_live(settings, spark, run, stopping)
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    for text in texts:
+        if "=" not in text:
+            raise BadInput(f"--conf needs a name and a value, such as spark.executor.memory=2g, not {text!r}")
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
+
+
+@cluster.command("status", examples=["headcount cluster status --database postgresql://…"])
+@json_option
+@with_settings("database")
+def show_status(*, settings: Settings, as_json: bool) -> None:
+    """Show how far the live query has come; exit with 1 if it has never run."""
+    from headcount.store.shard_sink import ShardSink  # noqa: PLC0415 - help does not need it
+
+    store = existing_store(settings, read_only=True)
+    progress = ShardSink(store.database).progress()
+    store.close()
+    if progress is None:
+        echo("No live query has written to this database. Start one with 'headcount cluster run'.", err=True)
+        sys.exit(1)
+    if as_json:
+        emit(progress._asdict())
+        return
+    echo(
+        f"last batch:       {rfc3339(progress.reported)}",
+        f"processed until:  {rfc3339(progress.processed_until)}",
+        f"entries:          {progress.entries:,} in {progress.batches:,} batches",
+        f"unread records:   {progress.behind:,}",
+        f"dead letters:     {progress.bad_records:,}",
+    )

@@ -1,0 +1,191 @@
+"""Driver: one live query from its start to its end, and the Spark session that it needs.
+
+Responsible for the epoch, the configuration of Spark, and for starting the query again after a failure. Must not know
+what the query does.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event
+from typing import Any, Final, NamedTuple
+
+import structlog
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import SparkSession
+
+from headcount.cluster.live import LiveSettings, Observer, start_query
+from headcount.cluster.shard import ShardSettings
+from headcount.cluster.shard_state import UnknownStateFormat
+from headcount.engine.rules_guard import require_same_rules
+from headcount.errors import BadInput, HeadcountError
+from headcount.settings import Settings, TopicUrl
+from headcount.store.database import LeadershipLost
+from headcount.store.open import open_store
+from headcount.store.shard_sink import ShardSink, StateMismatch
+
+CONNECTOR: Final = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
+_TIMEOUT_S: Final = 30.0
+_PAUSE_S: Final = 5.0
+_FINAL: Final = (LeadershipLost, StateMismatch, UnknownStateFormat)
+"""Errors after which another start would fail again."""
+
+log = structlog.get_logger("headcount.cluster")
+
+
+class SparkOptions(NamedTuple):
+    """How Spark runs. `jars` is a directory with the connector, or '' to download it; `extra` overrides everything."""
+
+    master: str = "local[*]"
+    jars: str = ""
+    shuffle_partitions: int = 2
+    extra: Mapping[str, str] = {}
+
+
+class RunOptions(NamedTuple):
+    """How a live query runs: where its state is, how many records a batch has, and how often there is one.
+
+    `partitions` are those of a topic that does not exist yet.
+    """
+
+    checkpoint: str
+    records: int = 100_000
+    trigger: str = "1 second"
+    partitions: int = 64
+
+
+def spark_session(options: SparkOptions) -> SparkSession:
+    """Return a session with the settings that a live query needs."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    settings = {
+        "spark.sql.shuffle.partitions": str(options.shuffle_partitions),
+        "spark.sql.streaming.stateStore.providerClass": (
+            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+        ),
+        "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "200000",
+        "spark.sql.execution.arrow.transformWithStateInPySpark.maxRecordsPerBatch": "1000000",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.speculation": "false",  # two tasks of one shard would write the same round
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        **_jars(options.jars),
+        **options.extra,
+    }
+    builder = SparkSession.builder.master(options.master).appName("headcount")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _jars(directory: str) -> dict[str, str]:
+    """Return the setting that gives Spark its Kafka connector."""
+    if not directory:
+        return {"spark.jars.packages": CONNECTOR}
+    jars = sorted(Path(directory).glob("*.jar"))
+    if not jars:
+        raise BadInput(
+            f"there is no .jar in it; it must have {CONNECTOR} and what that needs", where=directory
+        )
+    return {"spark.jars": ",".join(str(jar.absolute()) for jar in jars)}
+
+
+def run_live(settings: Settings, spark: SparkOptions, run: RunOptions, stopping: Event) -> None:
+    """Run a live query until it is stopped. Raise `HeadcountError` if it cannot run.
+
+    It begins an epoch: a query that runs elsewhere for the same database writes nothing more.
+    """
+    topic = required_topic(settings)
+    partitions = prepare_topic(topic, run.partitions)
+    store = open_store(settings["database"], durability=settings["durability"])
+    require_same_rules(store, settings.rules())
+    ShardSink(store.database).prepare(partitions)
+    live = LiveSettings(
+        topic, settings["database"], store.projections.take_over(), partitions,
+        ShardSettings(settings.rules(), settings.stale_after(), settings.reorder_window()),
+    )  # fmt: skip
+    store.close()
+    session = spark_session(spark)
+    log.info("the live query runs", topic=topic.topic, shards=partitions, epoch=live.epoch)
+    try:
+        while not stopping.is_set():
+            _run_once(session, live, run, stopping)
+    finally:
+        session.stop()
+
+
+def _run_once(session: SparkSession, live: LiveSettings, run: RunOptions, stopping: Event) -> None:
+    """Run the query until it fails or is stopped. Raise `HeadcountError` if it would fail again."""
+    observer = Observer(live)
+    query = start_query(session, live, observer, run.checkpoint, records=run.records, trigger=run.trigger)
+    try:
+        while not stopping.is_set() and not query.awaitTermination(1):
+            observer.behind = _records_behind(query.lastProgress, live.partitions)
+    except StreamingQueryException as error:
+        reason = str(error)
+        for one in _FINAL:
+            if f"{one.__name__}:" in reason:
+                raise HeadcountError(
+                    reason.partition(f"{one.__name__}:")[2].partition("\n")[0].strip()
+                ) from error
+        log.error("the live query failed; it starts again from its last batch", reason=reason)  # noqa: TRY400 - Spark's own text has the traces
+        stopping.wait(_PAUSE_S)
+    finally:
+        query.stop()
+
+
+def _records_behind(progress: Any, partitions: int) -> int:
+    """Return how many records of the topic the query has not read, by its last progress."""
+    if not progress:
+        return 0
+    average = progress["sources"][0]["metrics"].get("avgOffsetsBehindLatest", 0)
+    return round(float(average) * partitions)
+
+
+def required_topic(settings: Settings) -> TopicUrl:
+    """Return the topic of the settings. Raise `BadInput` if there is none."""
+    topic = settings.topic()
+    if topic is None:
+        raise BadInput("which topic? Set --log kafka://HOST:PORT/TOPIC")
+    return topic
+
+
+def prepare_topic(topic: TopicUrl, partitions: int) -> int:
+    """Create the topic with so many partitions if it does not exist, and return how many it has.
+
+    Raise `BadInput` if it does not record when its broker appended a record, and `HeadcountError` if no broker answers.
+    """
+    client = AdminClient({"bootstrap.servers": topic.servers, **dict(topic.options)})
+    try:
+        known = client.list_topics(timeout=_TIMEOUT_S).topics
+        if topic.topic not in known:
+            _create(client, topic.topic, partitions)
+            return partitions
+        _require_append_time(client, topic.topic)
+    except KafkaException as error:
+        reason = error.args[0].str() if error.args else str(error)
+        raise HeadcountError(f"{topic.servers}: the Kafka brokers do not answer: {reason}") from error
+    return len(known[topic.topic].partitions)
+
+
+def _create(client: AdminClient, topic: str, partitions: int) -> None:
+    created = NewTopic(topic, partitions, config={"message.timestamp.type": "LogAppendTime"})
+    client.create_topics([created])[topic].result(_TIMEOUT_S)
+    log.info("created the topic", topic=topic, partitions=partitions)
+
+
+def _require_append_time(client: AdminClient, topic: str) -> None:
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    found = client.describe_configs([resource])[resource].result(_TIMEOUT_S)
+    if found["message.timestamp.type"].value != "LogAppendTime":
+        raise BadInput(
+            "the topic records the time of the producer: set its message.timestamp.type to LogAppendTime, because"
+            " the time of receipt decides what is late",
+            where=topic,
+        )

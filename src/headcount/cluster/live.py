@@ -1,0 +1,231 @@
+"""Live query: a Spark application that reads a topic, works its shards, and writes their results.
+
+A shard is a partition of the topic, so the records of a shard arrive in the order of their offsets, and the time of
+the newest one tells how far the shard has come. Each shard runs in `transformWithStateInPandas`, and its state is in
+Spark's state store. A task writes the results of a round before Spark saves its state. If the process dies in between,
+Spark repeats the round with the same records and the same time, and the sink recognizes it by its number.
+
+Responsible for what Spark calls. Must not know rules, or what a round contains.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import monotonic, process_time, sleep
+from typing import Any, Final
+
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sql
+from pyspark.sql.streaming import StatefulProcessor, StatefulProcessorHandle
+from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.stateful_processor import ExpiredTimerInfo, MapState, TimerValues
+
+from headcount.cluster.dead_letters import BadRecord, DeadLetters
+from headcount.cluster.shard import Shard, ShardSettings
+from headcount.cluster.shard_state import Head
+from headcount.errors import BadInput
+from headcount.ingest.topic_records import decode_record, require_partition
+from headcount.kernel.events import Ms
+from headcount.limits import WIDEST_LIMITS
+from headcount.settings import TopicUrl
+from headcount.store.database import StoreBusy
+from headcount.store.open import connect
+from headcount.store.records import BatchChanges, LogEntry
+from headcount.store.shard_sink import ShardSink
+
+TICK_MS: Final[Ms] = 1_000
+"""How often a shard looks at the time."""
+_CURRENT_MS: Final[Ms] = 2_000
+"""A shard whose newest record is not older than this is not behind."""
+_RETRY_S: Final = 60.0
+_PAUSE_S: Final = 0.5
+_COLUMNS: Final = "shard int, round long, entries int, bad int, processed_until long, batch long, cached boolean, cpu_ms double"
+"""What a round reports. `batch` is the time of the batch; up to `processed_until`, or up to the batch before, all is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """Settings of a live query. `epoch` is that of its driver, `partitions` the number of the topic's partitions."""
+
+    topic: TopicUrl
+    database: str
+    epoch: int
+    partitions: int
+    shard: ShardSettings
+
+
+class Worker:
+    """What one Python process of Spark keeps between tasks: shards in memory, and its connections."""
+
+    def __init__(self, settings: LiveSettings) -> None:
+        self._sink = ShardSink(connect(settings.database))
+        self._epoch = settings.epoch
+        self.dead_letters = DeadLetters(settings.topic)
+        self.shards: dict[int, Shard] = {}
+
+    def write(self, shard: int, number: int, batches: Sequence[BatchChanges]) -> None:
+        """Write a round. While the database cannot be used, try again for a minute, then raise `StoreBusy`."""
+        until = monotonic() + _RETRY_S
+        while True:
+            try:
+                self._sink.write(shard, number, batches, self._epoch)
+            except StoreBusy:
+                if monotonic() > until:
+                    raise
+                sleep(_PAUSE_S)
+            else:
+                return
+
+
+_workers: Final[dict[LiveSettings, Worker]] = {}
+"""The worker of this process."""
+
+
+def _worker_of(settings: LiveSettings) -> Worker:
+    """Return the worker of this process. That of another query is replaced."""
+    if settings not in _workers:
+        _workers.clear()
+        _workers[settings] = Worker(settings)
+    return _workers[settings]
+
+
+class ShardProcessor(StatefulProcessor):
+    """What Spark calls for each shard."""
+
+    def __init__(self, settings: LiveSettings) -> None:
+        self._settings = settings
+
+    def init(self, handle: StatefulProcessorHandle) -> None:
+        self._handle = handle
+        self._head = handle.getValueState("head", "value binary")
+        self._chunks = SparkChunks(handle.getMapState("chunks", "number long", "value binary"))
+        self._worker = _worker_of(self._settings)
+
+    def handleInputRows(  # noqa: N802 - Spark's name
+        self,
+        key: Any,
+        rows: Iterator[pd.DataFrame],
+        timerValues: TimerValues,  # noqa: N803 - likewise
+    ) -> Iterator[pd.DataFrame]:
+        records = pd.concat(list(rows)).sort_values("offset")
+        entries, bad = read_records(records, self._settings.partitions)
+        self._worker.dead_letters.append(bad)
+        newest = int(records["timestamp"].iloc[-1])
+        now = timerValues.getCurrentProcessingTimeInMs()
+        time = now if newest >= now - _CURRENT_MS else newest
+        yield self._round(int(key[0]), entries, time, now, len(bad), newest - 1)
+
+    def handleExpiredTimer(  # noqa: N802 - Spark's name
+        self,
+        key: Any,
+        timerValues: TimerValues,  # noqa: N803 - likewise
+        expiredTimerInfo: ExpiredTimerInfo,  # noqa: ARG002, N803 - likewise
+    ) -> Iterator[pd.DataFrame]:
+        now = timerValues.getCurrentProcessingTimeInMs()
+        yield self._round(int(key[0]), [], now, now, 0, now)
+
+    def _round(
+        self, number: int, entries: Sequence[LogEntry], time: Ms, now: Ms, bad: int, processed_until: Ms
+    ) -> pd.DataFrame:
+        began = process_time()
+        head = Head.decode(self._head.get()[0]) if self._head.exists() else Head()
+        shard = self._worker.shards.pop(number, None)
+        is_cached = shard is not None and shard.version == head.version
+        if shard is None or not is_cached:
+            shard = Shard(self._settings.shard, head, self._chunks)
+        batches = shard.work(head, self._chunks, entries, time)
+        if batches:
+            self._worker.write(number, head.version, batches)
+            self._head.update((head.encode(),))
+        self._worker.shards[number] = shard
+        for timer in list(self._handle.listTimers()):
+            self._handle.deleteTimer(timer)
+        self._handle.registerTimer(now + TICK_MS)
+        cpu_ms = (process_time() - began) * 1_000
+        values = (number, head.version, len(entries), bad, processed_until, now, is_cached, cpu_ms)
+        return pd.DataFrame([values], columns=[column.split()[0] for column in _COLUMNS.split(", ")])
+
+
+class SparkChunks:
+    """The chunks of a shard in a map of Spark's state store."""
+
+    def __init__(self, state: MapState) -> None:
+        self._state = state
+
+    def get(self, number: int) -> bytes:
+        value: bytes = self._state.getValue((number,))[0]
+        return value
+
+    def put(self, number: int, value: bytes) -> None:
+        self._state.updateValue((number,), (value,))
+
+    def remove(self, number: int) -> None:
+        self._state.removeKey((number,))
+
+
+def read_records(records: pd.DataFrame, partitions: int) -> tuple[list[LogEntry], list[BadRecord]]:
+    """Return the entries of records in order, and the records that cannot be read."""
+    entries: list[LogEntry] = []
+    bad: list[BadRecord] = []
+    columns = (records[name].tolist() for name in ("partition", "offset", "key", "value", "timestamp"))
+    for partition, offset, key, value, timestamp in zip(*columns, strict=True):
+        try:
+            entry = decode_record(key, value, timestamp, WIDEST_LIMITS)
+            require_partition(key, partition, partitions)
+        except BadInput as error:
+            bad.append(BadRecord(partition, offset, key, value, str(error)))
+        else:
+            entries.append(entry)
+    return entries, bad
+
+
+class Observer:
+    """Runs each batch, whose tasks write the results, and reports the progress of the query."""
+
+    def __init__(self, settings: LiveSettings) -> None:
+        self._sink = ShardSink(connect(settings.database))
+        self._epoch = settings.epoch
+        self._batch_before: Ms = 0
+        self._processed_until: Ms = 0
+        self.behind = 0
+        """The number of records that are not read yet."""
+
+    def __call__(self, rounds: DataFrame, batch: int) -> None:  # noqa: ARG002 - Spark's signature
+        rows = rounds.collect()
+        now = max([self._batch_before, *(row.batch for row in rows)])
+        # All that was received before the last batch was offered to this one, unless a shard did not read it.
+        until = min([self._batch_before, *(row.processed_until for row in rows)])
+        self._processed_until = max(self._processed_until, until)
+        self._batch_before = now
+        self._sink.report(
+            reported=now, processed_until=self._processed_until, entries=sum(row.entries for row in rows),
+            bad_records=sum(row.bad for row in rows), behind=self.behind, epoch=self._epoch,
+        )  # fmt: skip
+
+
+def start_query(
+    spark: SparkSession,
+    settings: LiveSettings,
+    observer: Observer,
+    checkpoint: str,
+    *,
+    records: int,
+    trigger: str,
+) -> StreamingQuery:
+    """Start the query. A batch has at most `records` records; `trigger` is the interval of batches, like `1 second`."""
+    options = {
+        "kafka.bootstrap.servers": settings.topic.servers,
+        "subscribe": settings.topic.topic,
+        "startingOffsets": "earliest",
+        "maxOffsetsPerTrigger": str(records),
+        **{f"kafka.{name}": value for name, value in settings.topic.options},
+    }
+    source = spark.readStream.format("kafka").options(**options).load()
+    columns = ("partition", "offset", "key", "value", sql.unix_millis("timestamp").alias("timestamp"))
+    rounds = (
+        source.select(*columns)
+        .groupBy("partition")
+        .transformWithStateInPandas(ShardProcessor(settings), _COLUMNS, "Update", "ProcessingTime")
+    )
+    writer = rounds.writeStream.outputMode("update").foreachBatch(observer).trigger(processingTime=trigger)
+    return writer.option("checkpointLocation", checkpoint).start()

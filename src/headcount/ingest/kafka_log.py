@@ -1,0 +1,99 @@
+"""Kafka log: entries are appended to a topic instead of a table.
+
+Entries are durable when all brokers in sync have them (`acks=all`). A retry of the client is recognized by its
+broker (idempotence), and a request that is sent again by the key of its entries, when a shard reads them.
+
+Responsible for appending. Must not know who reads the topic.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from headcount.ingest.topic_records import encode_record
+from headcount.settings import TopicUrl
+from headcount.store.database import Database, StoreBusy
+from headcount.store.log import Log
+from headcount.store.records import AppendResult, LogEntry
+
+_PRODUCER: Final = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",
+    "compression.type": "lz4",
+    "linger.ms": 2,
+    "queue.buffering.max.messages": 500_000,
+}
+
+
+class KafkaLog(Log):
+    """The log in a topic. What is read from the log, is read from the database."""
+
+    def __init__(self, database: Database, url: TopicUrl, timeout_s: float) -> None:
+        super().__init__(database)
+        self._url = url
+        self._timeout_s = timeout_s
+        self._producer = producer(url, timeout_s)
+
+    def append(self, groups: Sequence[Sequence[LogEntry]]) -> list[AppendResult]:
+        """Append the entries of several requests, and return the result of each request.
+
+        Its position is the time in ms at which the broker appended the last entry. If this raises, some entries may be
+        stored: when they are sent again, they count once.
+        """
+        delivered = [_Delivery() for _ in groups]
+        for group, delivery in zip(groups, delivered, strict=True):
+            for entry in group:
+                self._produce(entry, delivery)
+        left = self._producer.flush(self._timeout_s)
+        error = next((delivery.error for delivery in delivered if delivery.error is not None), None)
+        if left or error is not None:
+            reason = "no answer in time" if error is None else error.str()
+            raise StoreBusy(
+                "the Kafka brokers cannot store events now; send them again",
+                where=f"{self._url.servers}: {reason}",
+            )
+        return [
+            AppendResult(len(group), 0, delivery.last)
+            for group, delivery in zip(groups, delivered, strict=True)
+        ]
+
+    def _produce(self, entry: LogEntry, delivery: "_Delivery") -> None:
+        key, value = encode_record(entry)
+        while True:
+            try:
+                self._producer.produce(self._url.topic, value, key, on_delivery=delivery.done)
+            except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                raise StoreBusy(
+                    "the Kafka brokers cannot store events now; send them again", where=str(error)
+                ) from error
+            else:
+                return
+
+
+class _Delivery:
+    """What the brokers answered to the entries of one request."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.error: KafkaError | None = None
+
+    def done(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.error = error
+        else:
+            self.last = max(self.last, message.timestamp()[1])
+
+
+def producer(url: TopicUrl, timeout_s: float) -> Producer:
+    """Return a client that appends to topics."""
+    settings: dict[str, Any] = _PRODUCER | {
+        "bootstrap.servers": url.servers,
+        "delivery.timeout.ms": round(timeout_s * 1_000),
+        "request.timeout.ms": round(min(timeout_s, 30) * 1_000),
+        **dict(url.options),
+    }
+    return Producer(settings)

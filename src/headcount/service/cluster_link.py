@@ -1,0 +1,125 @@
+"""Cluster link: the part of an engine process, in a service whose engine is a live query on a cluster.
+
+The query reports its progress in the store. This link reads it, wakes what waits for new results, and decides
+which of several services delivers webhooks, polls and tallies.
+
+Responsible for what the other parts of a service ask of their engine. Must not know Spark.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from headcount.engine.engine import EngineStats
+from headcount.kernel.events import Ms
+from headcount.maintenance.health import Lag
+from headcount.store.database import StoreError
+from headcount.store.leadership import Leadership
+from headcount.store.shard_sink import Progress, ShardSink
+
+_POLL_S: Final = 0.2
+_SILENCE_MS: Final[Ms] = 15_000
+"""A query without a report for this time has stopped: it reports after each batch, also without new events."""
+
+log = structlog.get_logger("headcount.engine")
+
+
+class ClusterLink:
+    """The side of the service. `on_batch` is called after each batch with results, in a thread."""
+
+    def __init__(
+        self,
+        sink: ShardSink,
+        leadership: Leadership,
+        wall_time: Callable[[], Ms],
+        on_batch: Callable[[], None],
+    ) -> None:
+        self._sink = sink
+        self._leadership = leadership
+        self._wall_time = wall_time
+        self._on_batch = on_batch
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="cluster link", daemon=True)
+        self._progress: Progress | None = None
+        self._leads = False
+        self.failures = 0
+        """The number of times that the progress could not be read."""
+
+    def start(self) -> None:
+        """Start to follow the query."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let another service lead."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._leadership.give_up()
+
+    def wake(self) -> None:
+        """Do nothing: the query looks at the topic by itself."""
+
+    def hurry(self) -> None:
+        """Do nothing, as `wake`."""
+
+    def leads(self) -> bool:
+        """Return whether this service delivers webhooks, polls and tallies."""
+        return self._leads
+
+    def alive(self) -> bool:
+        """Return whether the query has reported its progress recently."""
+        progress = self._progress
+        return progress is not None and self._wall_time() - progress.reported < _SILENCE_MS
+
+    def ended(self) -> bool:
+        """Return False: there is no process that could end."""
+        return False
+
+    def cursor(self) -> int | None:
+        """Return the time in ms up to which the query has processed what the topic received."""
+        return 0 if self._progress is None else self._progress.processed_until
+
+    def lag(self, now: Ms) -> Lag:
+        """Return how far the query is behind the topic."""
+        progress = self._progress
+        if progress is None or not progress.behind:
+            return Lag(0, 0.0)
+        return Lag(progress.behind, max(0.0, (now - progress.processed_until) / 1_000))
+
+    def stats(self) -> EngineStats | None:
+        """Return the counters of the query, if this service leads."""
+        if self._progress is None or not self._leads:
+            return None
+        return EngineStats(self._progress.entries, self._progress.batches)
+
+    @property
+    def quarantined_rooms(self) -> int:
+        """The number of quarantined rooms is not reported here: `headcount doctor` reads it from the store."""
+        return 0
+
+    @property
+    def active_rooms(self) -> int:
+        """The number of occupied rooms is not reported here."""
+        return 0
+
+    @property
+    def participants(self) -> int:
+        """The number of open stays is not reported here."""
+        return 0
+
+    def _follow(self) -> None:
+        while not self._stopping.wait(_POLL_S):
+            try:
+                self._leads = self._leadership.still_leads() or self._leadership.try_lead() is not None
+                progress = self._sink.progress()
+            except StoreError as error:
+                self.failures += 1
+                self._leads = False
+                log.warning("the progress of the cluster cannot be read; will retry", reason=str(error))
+                self._stopping.wait(1)
+            else:
+                known, self._progress = self._progress, progress
+                if progress is not None and (known is None or progress.batches != known.batches):
+                    self._on_batch()
