@@ -23,7 +23,7 @@ from headcount.cluster.shard_state import UnknownStateFormat
 from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput, HeadcountError
 from headcount.settings import Settings, TopicUrl
-from headcount.store.database import LeadershipLost
+from headcount.store.database import LeadershipLost, StoreBusy
 from headcount.store.open import open_store
 from headcount.store.shard_sink import ShardSink, StateMismatch
 
@@ -127,6 +127,9 @@ def _run_once(session: SparkSession, live: LiveSettings, run: RunOptions, stoppi
     try:
         while not stopping.is_set() and not query.awaitTermination(1):
             observer.behind = _records_behind(query.lastProgress, live.partitions)
+            observer.report()
+    except StoreBusy as error:
+        log.warning("the progress of the live query cannot be reported", reason=str(error))
     except StreamingQueryException as error:
         reason = str(error)
         for one in _FINAL:

@@ -10,7 +10,7 @@ Responsible for what Spark calls. Must not know rules, or what a round contains.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from time import monotonic, process_time, sleep
+from time import monotonic, process_time, sleep, time_ns
 from typing import Any, Final
 
 import pandas as pd
@@ -31,7 +31,7 @@ from headcount.settings import TopicUrl
 from headcount.store.database import StoreBusy
 from headcount.store.open import connect
 from headcount.store.records import BatchChanges, LogEntry
-from headcount.store.shard_sink import ShardSink
+from headcount.store.shard_sink import Progress, ShardSink
 
 TICK_MS: Final[Ms] = 1_000
 """How often a shard looks at the time."""
@@ -192,15 +192,17 @@ class Observer:
 
     def __call__(self, rounds: DataFrame, batch: int) -> None:  # noqa: ARG002 - Spark's signature
         rows = rounds.collect()
-        now = max([self._batch_before, *(row.batch for row in rows)])
         # All that was received before the last batch was offered to this one, unless a shard did not read it.
         until = min([self._batch_before, *(row.processed_until for row in rows)])
         self._processed_until = max(self._processed_until, until)
-        self._batch_before = now
-        self._sink.report(
-            reported=now, processed_until=self._processed_until, entries=sum(row.entries for row in rows),
-            bad_records=sum(row.bad for row in rows), behind=self.behind, epoch=self._epoch,
-        )  # fmt: skip
+        self._batch_before = max([self._batch_before, *(row.batch for row in rows)])
+        self.report(1, sum(row.entries for row in rows), sum(row.bad for row in rows))
+
+    def report(self, batches: int = 0, entries: int = 0, bad_records: int = 0) -> None:
+        """Report that the query runs. Raise `LeadershipLost` if another one does."""
+        now = time_ns() // 1_000_000
+        progress = Progress(now, self._processed_until, batches, entries, bad_records, self.behind)
+        self._sink.report(progress, self._epoch)
 
 
 def start_query(

@@ -50,17 +50,12 @@ class ShardSink:
         with self._database.reading() as connection:
             return dict(connection.rows("select_shard_rounds"))
 
-    def report(
-        self, *, reported: Ms, processed_until: Ms, entries: int, bad_records: int, behind: int, epoch: int
-    ) -> None:
-        """Record a batch of the live query. Raise `LeadershipLost` if another driver has begun an epoch."""
+    def report(self, progress: Progress, epoch: int) -> None:
+        """Record how far the live query has come; its numbers are added. Raise `LeadershipLost` as `write` does."""
         with self._database.writing() as connection:
             if connection.lock_epoch() != epoch:
                 raise LeadershipLost("another driver runs this cell now")
-            connection.run(
-                "report_progress", reported=reported, processed_until=processed_until, entries=entries,
-                bad_records=bad_records, behind=behind,
-            )  # fmt: skip
+            connection.run("report_progress", **progress._asdict())
 
     def progress(self) -> Progress | None:
         """Return how far the live query has come, or None before its first batch."""

@@ -26,8 +26,11 @@ from engine_state
 -- name: report_progress
 update cell_progress
 set reported_ms = :reported,
-  processed_until_ms = :processed_until,
-  batches = batches + 1,
+  processed_until_ms = case
+    when processed_until_ms < :processed_until then :processed_until
+    else processed_until_ms
+  end,
+  batches = batches + :batches,
   entries = entries + :entries,
   bad_records = bad_records + :bad_records,
   behind = :behind
