@@ -15,23 +15,23 @@ Responsible for batches: which rooms have a turn, and the commit. Must not know 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
+from headcount.engine.batch_parts import BatchPart, Replace, commit_parts, is_contained
 from headcount.engine.deferred_rooms import DeferredRooms
 from headcount.engine.engine_store import EngineStore
 from headcount.engine.notifications import publish
-from headcount.engine.room_cache import CachedRoom, RoomCache
+from headcount.engine.room_cache import RoomCache
 from headcount.engine.room_turn import RoomTurn, TurnSettings, time_limit_after
 from headcount.kernel.changes import Change, EventIgnored, MeetingsCorrected, Reason
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
-from headcount.store.database import StoreError, StoreRejected
 from headcount.store.outbox import MeetingState
 from headcount.store.records import BatchChanges, PendingNotification, RoomKey, StoredEntry
 
@@ -41,7 +41,6 @@ _NOTIFICATION_LIMIT: Final = 1_000
 _BATCH_S: Final = 0.4
 """Batches take as many entries as fit into this time, and start no further turn after twice this time."""
 _MIN_BATCH_SIZE: Final = 50
-_MANY_PARTS: Final = 8
 _WINDOW: Final = 50_000
 """Entries of the log that are searched for those of deferred rooms, at a time."""
 _NOTIFICATION_RETRY_MS: Final[Ms] = 600_000
@@ -49,20 +48,6 @@ _CLOCK_JUMP_MS: Final[Ms] = 5 * 60_000
 """If the clock goes back by more than this, it was wrong before; if by less, the rooms' time waits for it."""
 
 log = structlog.get_logger("headcount.engine")
-
-
-@dataclass(slots=True)
-class BatchPart:
-    """The changes of one room, or of one meeting's notifications, in a batch.
-
-    Its entries were processed up to `before` and are now up to `position`.
-    """
-
-    key: Any
-    changes: BatchChanges
-    before: int
-    position: int
-    cached: CachedRoom | None = None
 
 
 @dataclass(slots=True)
@@ -186,11 +171,17 @@ class Engine:
         due: dict[tuple[str, str], list[PendingNotification]] = {}
         for notification in self._store.notifications.due(self._time, _NOTIFICATION_LIMIT):
             due.setdefault((notification.domain, notification.id), []).append(notification)
-        states = self._store.notifications.states(due, self._horizon)
-        parts = [self._publish(key, of_meeting, states[key], now) for key, of_meeting in due.items()]
-        if parts:
-            batch = _merged(self.cursor, parts)
-            self._commit(batch, parts, lambda part, error: self._retry_notifications(part, error, now))
+        if due:
+            states = self._store.notifications.states(due, self._horizon)
+            batch = BatchChanges(self.cursor)
+            parts = [
+                self._publish(batch, key, of_meeting, states[key], now) for key, of_meeting in due.items()
+            ]
+            self._commit(
+                batch,
+                parts,
+                lambda batch, part, error: self._retry_notifications(batch, part, error, due, now),
+            )
         self._next_notification = self._store.notifications.next_due()
         return self._next_notification <= self._time
 
@@ -201,61 +192,72 @@ class Engine:
 
     def _publish(
         self,
+        batch: BatchChanges,
         key: tuple[str, str],
         notifications: Sequence[PendingNotification],
         state: MeetingState,
         now: Ms,
     ) -> BatchPart:
         """Publish the notifications of one meeting. If that fails, they are retried later."""
-        changes = BatchChanges(self.cursor, handled=list(notifications))
-        part = BatchPart(key, changes, self.cursor, self.cursor)
+        part = BatchPart(key, batch.sizes(), self.cursor, self.cursor)
+        batch.handled.extend(notifications)
         try:
             for notification in notifications:
                 publication = publish(notification, state, self._horizon, now)
-                changes.messages.extend(publication.messages)
+                batch.messages.extend(publication.messages)
                 if publication.published is not None:
-                    changes.published[key] = publication.published
+                    batch.published[key] = publication.published
                     state = state._replace(published=publication.published)
         except Exception as error:
-            if not _is_contained(error):
+            if not is_contained(error):
                 raise
-            return self._retry_notifications(part, error, now)
+            batch.truncate(part.start)
+            self._retry_notifications(batch, part, error, {key: notifications}, now)
         return part
 
-    def _retry_notifications(self, part: BatchPart, error: Exception, now: Ms) -> BatchPart:
-        notifications = part.changes.handled
+    def _retry_notifications(
+        self,
+        batch: BatchChanges,
+        part: BatchPart,
+        error: Exception,
+        due: Mapping[tuple[str, str], Sequence[PendingNotification]],
+        now: Ms,
+    ) -> None:
+        notifications = due[part.key]
         first = notifications[0]
         log.error(
             "notifications of a meeting failed; will retry",
             domain=first.domain, room=first.room, meeting=first.id, exc_info=error,
         )  # fmt: skip
-        due = max(now, self._time) + _NOTIFICATION_RETRY_MS
-        later = {(one.domain, one.id, due): one._replace(due=due) for one in notifications}
-        changes = BatchChanges(self.cursor, handled=notifications, notifications=later)
-        return BatchPart(part.key, changes, part.before, part.position)
+        later = max(now, self._time) + _NOTIFICATION_RETRY_MS
+        batch.handled.extend(notifications)
+        for one in notifications:
+            batch.notifications[one.domain, one.id, later] = one._replace(due=later)
 
     # Batches.
 
     def _process(self, entries: Sequence[StoredEntry], now: Ms) -> bool:
         self._batch_start = self._stopwatch()
         cursor = entries[-1].position if entries else self.cursor
+        batch = BatchChanges(cursor)
         parts: dict[RoomKey, BatchPart] = {}
         with_entries, due = dict(self._by_room(entries)), self._due()
         self._cache.read_rows([*with_entries, *due])
         for key, of_room in with_entries.items():
-            parts[key] = self._turn(key, of_room, cursor, now, may_defer=bool(parts))
+            parts[key] = self._turn(batch, key, of_room, now, may_defer=bool(parts))
         for key in due:
             if key not in parts and key not in self._deferred:
                 if parts and self._is_over():
                     self._wake_at(self._time, key)
                 else:
-                    parts[key] = self._turn(key, (), cursor, now)
-        self._catch_up(parts, cursor, now)
-        found = list(parts.values())
-        batch = _merged(cursor, found)
+                    parts[key] = self._turn(batch, key, (), now)
+        self._catch_up(batch, parts, now)
         has_inferred = bool(batch.inferred)
+        found = list(parts.values())
         if entries or batch.rooms or batch.inferred or batch.deferred:
-            found, batch = self._commit(batch, found, lambda part, error: self._quarantined(part, error, now))
+            batch = self._commit(
+                batch, found, lambda batch, part, error: self._quarantine(batch, part, error, now)
+            )
         self._committed(batch, found)
         self.stats.entries += len(entries)
         self.stats.batches += 1
@@ -284,22 +286,27 @@ class Engine:
         return self._stopwatch() - self._batch_start > 2 * _BATCH_S
 
     def _turn(
-        self, key: RoomKey, entries: Sequence[StoredEntry], cursor: int, now: Ms, *, may_defer: bool = False
+        self,
+        batch: BatchChanges,
+        key: RoomKey,
+        entries: Sequence[StoredEntry],
+        now: Ms,
+        *,
+        may_defer: bool = False,
     ) -> BatchPart:
-        """Return a room's part of a batch that moves the cursor to `cursor`."""
-        part = BatchPart(key, BatchChanges(cursor), self.cursor, self.cursor)
+        """Give a room its turn in a batch, and return its part."""
+        part = BatchPart(key, batch.sizes(), self.cursor, self.cursor)
         if may_defer and self._is_over():
-            part.changes.deferred[key] = self._deferred.deferred(key, self.cursor, now)
+            batch.deferred[key] = self._deferred.deferred(key, self.cursor, now)
             return part
-        done = self._process_room(part, entries, self._time, now)
-        if done.cached is None or done.position == cursor:
-            return done
-        done.changes.deferred[key] = self._deferred.deferred(key, done.position, now)
-        return done
+        self._process_room(batch, part, entries, batch.cursor, self._time, now)
+        if part.cached is not None and part.position != batch.cursor:
+            batch.deferred[key] = self._deferred.deferred(key, part.position, now)
+        return part
 
     # Deferred rooms.
 
-    def _catch_up(self, parts: dict[RoomKey, BatchPart], cursor: int, now: Ms) -> None:
+    def _catch_up(self, batch: BatchChanges, parts: dict[RoomKey, BatchPart], now: Ms) -> None:
         """Give turns to deferred rooms: one at least, and more until the batch is over."""
         domains: dict[str, list[RoomKey]] = {}
         began = False
@@ -309,22 +316,22 @@ class Engine:
             if self._deferred[key].reason is None:
                 domains.setdefault(key[0], []).append(key)
             elif not (began and self._is_over()):
-                parts[key] = self._retry(key, cursor, now)
+                parts[key] = self._retry(batch, key, now)
                 began = True
         served = {domain: self._served.get(domain, 0) for domain in domains}
         for domain in sorted(served, key=lambda domain: served[domain]):
             if not (began and self._is_over()):
-                self._catch_up_domain(domain, domains[domain], parts, cursor, now)
+                self._catch_up_domain(batch, domain, domains[domain], parts, now)
                 served[domain] = self.stats.batches + 1
                 began = True
         self._served = served
 
     def _catch_up_domain(
-        self, domain: str, keys: list[RoomKey], parts: dict[RoomKey, BatchPart], cursor: int, now: Ms
+        self, batch: BatchChanges, domain: str, keys: list[RoomKey], parts: dict[RoomKey, BatchPart], now: Ms
     ) -> None:
         """Give turns to the deferred rooms of a domain. Their entries are read together, the earliest first."""
         first = min(self._deferred[key].position for key in keys)
-        until = min(first + _WINDOW, cursor)
+        until = min(first + _WINDOW, batch.cursor)
         entries = self._store.log.in_domain(domain, first, until, self._batch_size)
         if len(entries) == self._batch_size:
             until = entries[-1].position
@@ -335,58 +342,67 @@ class Engine:
                 rooms[key].append(entry)
         began = False
         for key, of_room in rooms.items():
-            if not of_room and until < cursor:
+            if not of_room and until < batch.cursor:
                 self._deferred.skip_to(key, until)
             elif not (began and self._is_over()):
-                parts[key] = self._deferred_turn(key, of_room, until, cursor, now)
+                parts[key] = self._deferred_turn(batch, key, of_room, until, now)
                 began = True
 
-    def _retry(self, key: RoomKey, cursor: int, now: Ms) -> BatchPart:
-        """Return the part of a quarantined room, with its next entries up to `cursor`."""
+    def _retry(self, batch: BatchChanges, key: RoomKey, now: Ms) -> BatchPart:
+        """Give a quarantined room a turn with its next entries, and return its part."""
         position = self._deferred[key].position
-        until = min(position + _WINDOW, cursor)
+        until = min(position + _WINDOW, batch.cursor)
         entries = self._store.log.in_domain(key[0], position, until, self._max_batch_size, room=key[1])
         if len(entries) == self._max_batch_size:
             until = entries[-1].position
-        return self._deferred_turn(key, entries, until, cursor, now)
+        return self._deferred_turn(batch, key, entries, until, now)
 
     def _deferred_turn(
-        self, key: RoomKey, entries: Sequence[StoredEntry], until: int, cursor: int, now: Ms
+        self, batch: BatchChanges, key: RoomKey, entries: Sequence[StoredEntry], until: int, now: Ms
     ) -> BatchPart:
-        """Return the part of a deferred room, with its entries up to the position `until`."""
+        """Give a deferred room a turn with its entries up to the position `until`, and return its part."""
         before = self._deferred[key]
-        part = BatchPart(key, BatchChanges(until), before.position, before.position)
+        part = BatchPart(key, batch.sizes(), before.position, before.position)
         time = self._time
-        if until < cursor:
+        if until < batch.cursor:
             if not entries:
-                part.changes.deferred[key] = self._deferred.deferred(key, until, now)
+                batch.deferred[key] = self._deferred.deferred(key, until, now)
                 return part
             time = min(time, time_limit_after(entries[-1]))
-        done = self._process_room(part, entries, time, now)
-        if done.cached is not None:
-            is_done = done.position == cursor
-            done.changes.deferred[key] = None if is_done else self._deferred.deferred(key, done.position, now)
+        self._process_room(batch, part, entries, until, time, now)
+        if part.cached is not None:
+            is_done = part.position == batch.cursor
+            batch.deferred[key] = None if is_done else self._deferred.deferred(key, part.position, now)
             if before.reason is not None:
                 log.info("room left quarantine", domain=key[0], room=key[1])
-        return done
-
-    def _process_room(self, part: BatchPart, entries: Sequence[StoredEntry], time: Ms, now: Ms) -> BatchPart:
-        """Process entries of a room. If that fails because of the room, quarantine it."""
-        try:
-            cached = self._cache.get(part.key, part.before)
-            turn = RoomTurn(self._settings, cached, part.changes, time, now)
-            done = turn.process(entries, self._is_over)
-        except Exception as error:
-            if not _is_contained(error):
-                raise
-            return self._quarantined(part, error, now)
-        self._count(turn.changes)
-        part.position = part.changes.cursor if done == len(entries) else entries[done - 1].position
-        part.cached = cached
         return part
 
-    def _quarantined(self, part: BatchPart, error: Exception, now: Ms) -> BatchPart:
-        """Return what is committed instead of a part that failed: the quarantine of its room."""
+    def _process_room(
+        self,
+        batch: BatchChanges,
+        part: BatchPart,
+        entries: Sequence[StoredEntry],
+        until: int,
+        time: Ms,
+        now: Ms,
+    ) -> None:
+        """Process entries of a room, up to the position `until`. If that fails because of the room, quarantine it."""
+        try:
+            cached = self._cache.get(part.key, part.before)
+            turn = RoomTurn(self._settings, cached, batch, until, time, now)
+            done = turn.process(entries, self._is_over)
+        except Exception as error:
+            if not is_contained(error):
+                raise
+            batch.truncate(part.start)
+            self._quarantine(batch, part, error, now)
+            return
+        self._count(turn.changes)
+        part.position = until if done == len(entries) else entries[done - 1].position
+        part.cached = cached
+
+    def _quarantine(self, batch: BatchChanges, part: BatchPart, error: Exception, now: Ms) -> None:
+        """Write what is committed instead of a part that failed: the quarantine of its room."""
         key = part.key
         self._cache.evict(key)
         row = self._deferred.failed(key, part.before, error, now)
@@ -395,44 +411,16 @@ class Engine:
             "room failed and is quarantined; other rooms continue",
             domain=key[0], room=key[1], position=part.before, retry_ms=row.retry, exc_info=error,
         )  # fmt: skip
-        changes = BatchChanges(part.changes.cursor, deferred={key: row})
-        return BatchPart(key, changes, part.before, part.before)
+        batch.deferred[key] = row
+        part.position, part.cached = part.before, None
 
     # The commit.
 
-    def _commit(
-        self,
-        batch: BatchChanges,
-        parts: list[BatchPart],
-        replace: Callable[[BatchPart, Exception], BatchPart],
-    ) -> tuple[list[BatchPart], BatchChanges]:
-        """Commit the batch of all parts, and return what was committed.
-
-        `replace` returns what to commit instead of a part that the store rejects. If the store rejects all of many
-        parts, the parts are not the reason.
-        """
-        try:
-            self.stats.commit_s += self._store.projections.commit(batch, self._epoch)
-        except Exception as error:
-            if not _is_contained(error):
-                raise
-            rejected = {part.key: why for part, why in self._rejected(parts)}
-            if not rejected or len(rejected) == len(parts) > _MANY_PARTS:
-                raise
-            parts = [replace(part, rejected[part.key]) if part.key in rejected else part for part in parts]
-            batch = _merged(batch.cursor, parts)
-            self.stats.commit_s += self._store.projections.commit(batch, self._epoch)
-        return parts, batch
-
-    def _rejected(self, parts: Sequence[BatchPart]) -> Iterator[tuple[BatchPart, Exception]]:
-        """Yield the parts that the store rejects, and why, found by bisection."""
-        error = self._store.projections.rejection(_merged(self.cursor, parts))
-        if error is not None and len(parts) == 1:
-            yield parts[0], error
-        elif error is not None:
-            half = len(parts) // 2
-            yield from self._rejected(parts[:half])
-            yield from self._rejected(parts[half:])
+    def _commit(self, batch: BatchChanges, parts: Sequence[BatchPart], replace: Replace) -> BatchChanges:
+        """Commit the batch, and return what was committed: see `commit_parts`."""
+        batch, seconds = commit_parts(self._store.projections, self._epoch, batch, parts, replace)
+        self.stats.commit_s += seconds
+        return batch
 
     def _committed(self, batch: BatchChanges, parts: Iterable[BatchPart]) -> None:
         self.cursor = batch.cursor
@@ -474,18 +462,6 @@ class Engine:
 
 def _stopped() -> float:
     return 0.0
-
-
-def _is_contained(error: Exception) -> bool:
-    """Return whether only one room failed. Otherwise the store is unavailable."""
-    return isinstance(error, StoreRejected) or not isinstance(error, StoreError)
-
-
-def _merged(cursor: int, parts: Iterable[BatchPart]) -> BatchChanges:
-    merged = BatchChanges(cursor)
-    for part in parts:
-        merged.add(part.changes)
-    return merged
 
 
 def _alternating(keys: Iterable[RoomKey]) -> list[RoomKey]:

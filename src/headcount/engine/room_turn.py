@@ -35,14 +35,24 @@ class TurnSettings:
 
 
 class RoomTurn:
-    """Passes entries to a room at the engine's `time`; `now` is the clock's time. `changes` receives what follows."""
+    """Passes entries up to `position` to a room at the engine's `time`; `now` is the clock's time.
+
+    `changes` receives what follows, and `batch` the rows.
+    """
 
     def __init__(
-        self, settings: TurnSettings, cached: CachedRoom, batch: BatchChanges, time: Ms, now: Ms
+        self,
+        settings: TurnSettings,
+        cached: CachedRoom,
+        batch: BatchChanges,
+        position: int,
+        time: Ms,
+        now: Ms,
     ) -> None:
         self._settings = settings
         self._cached = cached
         self._batch = batch
+        self._position = position
         self._time = time
         self._now = now
         self.changes: list[Change] = []
@@ -122,7 +132,7 @@ class RoomTurn:
         room, imported_until, batch = self._cached.room, self._cached.imported_until, self._batch
         live = [change for change in presence if change.at > imported_until]
         if live:
-            batch.presence.append(PresenceMessages(room.domain, room.name, live, self._now, batch.cursor))
+            batch.presence.append(PresenceMessages(room.domain, room.name, live, self._now, self._position))
         decided_by = imported_until + room.rules.reset_alone_ms
         fresh = [
             change for change in changes if isinstance(change, MeetingsCorrected) or change.at > decided_by

@@ -4,7 +4,10 @@ Responsible for the shapes of rows and of a batch of the engine, and for their e
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
+from itertools import islice
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -264,13 +267,16 @@ class MarkChange(NamedTuple):
 
 StayKey = tuple[str, str, Ms, str]
 RoomKey = tuple[str, str]
+Sizes = tuple[int, ...]
+"""How many rows each container of a batch has."""
 
 
+@dataclass(slots=True)
 class BatchChanges:
-    """The changes of one batch of the engine, or of one part of it. A batch is committed atomically.
+    """The changes of one batch of the engine. A batch is committed atomically.
 
     A stay or meeting that is None is deleted, and a deferred room that is None has caught up. `rooms` are the finalized
-    time, the deadline, and the time of the earliest event of the part. `pending_stays` are open and too young to count.
+    time, the deadline, and the time of the earliest event of the batch. `pending_stays` are open and too young to count.
     `progress` is the end and the peak participants of stored meetings, `carried` the key of the stay that a reset
     carried into one.
     `checkpoints` are those that changed. `pending_rollups` are the time ranges of rooms in which ended meetings changed.
@@ -278,106 +284,51 @@ class BatchChanges:
     `presence` are messages about joins and leaves, written in domains with subscribers.
     `notifications` become due later; `handled` are deleted, and `published` is what their messages reported.
 
-    Containers are created on first use: a batch has thousands of parts, and most parts use few.
+    The parts of a batch, such as its rooms, are written one after the other, and none has keys of another. So a part is
+    what was added between two `sizes`.
     """
 
     cursor: int
-    rooms: dict[RoomKey, tuple[Ms, Ms | None, Ms | None]]
-    checkpoints: dict[RoomKey, str | None]
-    stays: dict[StayKey, StayRow | None]
-    pending_stays: dict[StayKey, PendingStayRow | None]
-    meetings: dict[tuple[str, str], MeetingRow | None]
-    progress: dict[tuple[str, str], tuple[Ms | None, int]]
-    carried: dict[tuple[str, str], tuple[Ms, str]]
-    marks: list[MarkChange]
-    corrections: list[Correction]
-    superseded: list[SupersededMeeting]
-    pending_rollups: dict[RoomKey, tuple[Ms, Ms]]
-    reindexed: dict[RoomKey, tuple[Ms, Ms]]
-    inferred: list[LogEntry]
-    messages: list[NewMessage]
-    presence: list[MessagesOfDomain]
-    notifications: dict[tuple[str, str, Ms], PendingNotification]
-    handled: list[PendingNotification]
-    published: dict[tuple[str, str], PublishedMeeting]
-    deferred: dict[RoomKey, DeferredRoom | None]
-    __slots__ = (
-        "_used",
-        "carried",
-        "checkpoints",
-        "corrections",
-        "cursor",
-        "deferred",
-        "handled",
-        "inferred",
-        "marks",
-        "meetings",
-        "messages",
-        "notifications",
-        "pending_rollups",
-        "pending_stays",
-        "presence",
-        "progress",
-        "published",
-        "reindexed",
-        "rooms",
-        "stays",
-        "superseded",
-    )
+    rooms: dict[RoomKey, tuple[Ms, Ms | None, Ms | None]] = field(default_factory=dict)
+    checkpoints: dict[RoomKey, str | None] = field(default_factory=dict)
+    stays: dict[StayKey, StayRow | None] = field(default_factory=dict)
+    pending_stays: dict[StayKey, PendingStayRow | None] = field(default_factory=dict)
+    meetings: dict[tuple[str, str], MeetingRow | None] = field(default_factory=dict)
+    progress: dict[tuple[str, str], tuple[Ms | None, int]] = field(default_factory=dict)
+    carried: dict[tuple[str, str], tuple[Ms, str]] = field(default_factory=dict)
+    marks: list[MarkChange] = field(default_factory=list)
+    corrections: list[Correction] = field(default_factory=list)
+    superseded: list[SupersededMeeting] = field(default_factory=list)
+    pending_rollups: dict[RoomKey, tuple[Ms, Ms]] = field(default_factory=dict)
+    reindexed: dict[RoomKey, tuple[Ms, Ms]] = field(default_factory=dict)
+    inferred: list[LogEntry] = field(default_factory=list)
+    messages: list[NewMessage] = field(default_factory=list)
+    presence: list[MessagesOfDomain] = field(default_factory=list)
+    notifications: dict[tuple[str, str, Ms], PendingNotification] = field(default_factory=dict)
+    handled: list[PendingNotification] = field(default_factory=list)
+    published: dict[tuple[str, str], PublishedMeeting] = field(default_factory=dict)
+    deferred: dict[RoomKey, DeferredRoom | None] = field(default_factory=dict)
 
-    def __init__(self, cursor: int, **containers: Any) -> None:
-        self.cursor = cursor
-        self._used = list(containers)
-        for name, container in containers.items():
-            setattr(self, name, container)
+    def sizes(self) -> Sizes:
+        """Return how much the batch has so far."""
+        return tuple(map(len, _containers(self)))
 
-    def __getattr__(self, name: str) -> Any:
-        """Create a container on first use."""
-        create = _CONTAINERS.get(name)
-        if create is None:
-            raise AttributeError(name)
-        container = create()
-        setattr(self, name, container)
-        self._used.append(name)
-        return container
+    def add(self, other: "BatchChanges", first: Sizes, last: Sizes) -> None:
+        """Add the part of another batch that was added between two of its sizes."""
+        for mine, theirs, start, end in zip(_containers(self), _containers(other), first, last, strict=True):
+            if start < end:
+                (mine.update if isinstance(mine, dict) else mine.extend)(
+                    islice(theirs.items() if isinstance(theirs, dict) else theirs, start, end)
+                )
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BatchChanges) and self._filled() == other._filled()
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _filled(self) -> dict[str, Any]:
-        used = {name: container for name in self._used if (container := getattr(self, name))}
-        return {"cursor": self.cursor, **used}
-
-    def add(self, part: "BatchChanges") -> None:
-        """Add the changes of another part of the same batch."""
-        for name in part._used:  # noqa: SLF001 - another instance
-            theirs, ours = getattr(part, name), getattr(self, name)
-            (ours.update if isinstance(ours, dict) else ours.extend)(theirs)
+    def truncate(self, sizes: Sizes) -> None:
+        """Remove what was added since the batch had these sizes."""
+        for container, size in zip(_containers(self), sizes, strict=True):
+            while len(container) > size:
+                container.popitem() if isinstance(container, dict) else container.pop()
 
 
-_CONTAINERS: Final[dict[str, type[dict[Any, Any]] | type[list[Any]]]] = {
-    "rooms": dict,
-    "checkpoints": dict,
-    "stays": dict,
-    "pending_stays": dict,
-    "meetings": dict,
-    "progress": dict,
-    "carried": dict,
-    "marks": list,
-    "corrections": list,
-    "superseded": list,
-    "pending_rollups": dict,
-    "reindexed": dict,
-    "inferred": list,
-    "messages": list,
-    "presence": list,
-    "notifications": dict,
-    "handled": list,
-    "published": dict,
-    "deferred": dict,
-}
+_containers: Final = attrgetter(*[field.name for field in fields(BatchChanges)][1:])
 
 
 def decode_event(
