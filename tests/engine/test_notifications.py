@@ -16,6 +16,7 @@ from headcount.kernel.changes import (
 from headcount.kernel.meetings import Meeting, Stay
 from headcount.kernel.presence import joined, left
 from headcount.kernel.room import Room
+from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import LeftBy
 from headcount.store.outbox import MeetingState
 from headcount.store.records import (
@@ -47,7 +48,7 @@ def payload_of(message):
 
 def test_a_join_message_has_all_fields():
     stay = Stay("a", 1_000, None, None, "u1", "Ann")
-    (message,) = PresenceMessages("d", "r", [joined(stay)], CREATED, 9)
+    (message,) = PresenceMessages("d", "r", [joined(stay)], -NEVER, CREATED, 9)
     assert (message.domain, message.type, message.room) == ("d", "participant.joined", "r")
     assert (message.at, message.created) == (1_000, CREATED)
     assert payload_of(message) == {"participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000}
@@ -56,7 +57,7 @@ def test_a_join_message_has_all_fields():
 @pytest.mark.parametrize(("left_by", "word"), [(LeftBy.TIMEOUT, "timeout"), (None, None)])
 def test_a_leave_message_has_its_time_and_reason(left_by, word):
     stay = Stay("a", 1_000, 5_000, left_by, "u1", "Ann")
-    (message,) = PresenceMessages("d", "r", [left(stay, 4_000)], CREATED, 9)
+    (message,) = PresenceMessages("d", "r", [left(stay, 4_000)], -NEVER, CREATED, 9)
     assert (message.type, message.at) == ("participant.left", 4_000)
     assert payload_of(message) == {
         "participant_id": "a", "user_id": "u1", "user_name": "Ann", "join": 1_000, "leave": 4_000, "left_by": word,
@@ -66,14 +67,14 @@ def test_a_leave_message_has_its_time_and_reason(left_by, word):
 def test_participant_messages_have_the_attributes_that_are_known_then():
     stay = Stay("a", 1_000, 5_000, LeftBy.TIMEOUT, attributes='{"role":"host","seat":7}')
     for (message,) in (
-        PresenceMessages("d", "r", [joined(stay)], CREATED, 9),
-        PresenceMessages("d", "r", [left(stay, 4_000)], CREATED, 9),
+        PresenceMessages("d", "r", [joined(stay)], -NEVER, CREATED, 9),
+        PresenceMessages("d", "r", [left(stay, 4_000)], -NEVER, CREATED, 9),
     ):
         assert payload_of(message)["attributes"] == {"role": "host", "seat": 7}
 
 
 def door_id(door, room=ROOM, cursor=9):
-    (message,) = PresenceMessages(room.domain, room.name, [door], CREATED, cursor)
+    (message,) = PresenceMessages(room.domain, room.name, [door], -NEVER, CREATED, cursor)
     return message.id
 
 

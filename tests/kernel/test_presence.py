@@ -10,7 +10,7 @@ from headcount.kernel.checkpoints import Start
 from headcount.kernel.events import Event, Kind, with_implied_join
 from headcount.kernel.journal import Mark
 from headcount.kernel.meetings import Stay
-from headcount.kernel.presence import joined, left, presence_corrections
+from headcount.kernel.presence import joined, left, presence_corrections, resolved
 from headcount.kernel.refold import Stretch
 from headcount.kernel.room import Room
 from headcount.kernel.stay_table import LeftBy
@@ -28,7 +28,7 @@ class Subscriber:
         self.seen = []
 
     def watch(self, room):
-        for change in room.take_presence_changes():
+        for change in resolved(room.take_presence_changes()):
             self.seen.append(change)
             (self.present.add if change.is_join else self.present.discard)(change.stay.participant_id)
 
@@ -93,8 +93,22 @@ def test_a_join_is_published_before_it_is_known_whether_the_stay_counts():
     room.watch_presence()
     room.handle(event(Kind.JOIN, 0), 0)
     room.advance(SCALED.late_grace_ms)
-    assert [change.stay.participant_id for change in room.take_presence_changes()] == ["a"]
+    assert [change.stay.participant_id for change in resolved(room.take_presence_changes())] == ["a"]
     assert room.take_presence_changes() == []
+
+
+def test_a_join_is_published_with_what_was_known_then():
+    room = Room("d", "r", SCALED)
+    room.watch_presence()
+    for at, kind, known in (
+        (0, Kind.JOIN, {}),
+        (1, Kind.JOIN, {"user_name": "Ann"}),
+        (2, Kind.LEAVE, {"user_id": "u"}),
+    ):
+        room.handle(Event(kind, "r", at, "a", **known), at)
+    room.advance(2 + SCALED.late_grace_ms)
+    published = [(one.stay.user_id, one.stay.user_name) for one in resolved(room.take_presence_changes())]
+    assert published == [(None, None), ("u", "Ann")]
 
 
 def test_a_late_join_publishes_join_and_leave_once():

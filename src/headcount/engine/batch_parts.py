@@ -41,7 +41,11 @@ def is_contained(error: Exception) -> bool:
 
 
 def commit_parts(
-    projections: EngineProjections, epoch: int, batch: BatchChanges, parts: Sequence[BatchPart], replace: Replace
+    projections: EngineProjections,
+    epoch: int,
+    batch: BatchChanges,
+    parts: Sequence[BatchPart],
+    replace: Replace,
 ) -> tuple[BatchChanges, float]:
     """Commit the batch of these parts. Return what was committed, and how long it took, in seconds.
 

@@ -397,7 +397,7 @@ class Engine:
             batch.truncate(part.start)
             self._quarantine(batch, part, error, now)
             return
-        self._count(turn.changes)
+        self._count(turn.others)
         part.position = until if done == len(entries) else entries[done - 1].position
         part.cached = cached
 

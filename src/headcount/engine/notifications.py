@@ -16,7 +16,7 @@ import msgspec
 
 from headcount.kernel.changes import Change, MeetingEnded, MeetingsCorrected, MeetingStarted, Reason
 from headcount.kernel.events import Ms
-from headcount.kernel.presence import PresenceChange
+from headcount.kernel.presence import Move, PresenceChange, resolved
 from headcount.kernel.room import Room
 from headcount.store.outbox import MeetingState, MessageType
 from headcount.store.records import (
@@ -34,17 +34,20 @@ _encode = msgspec.json.Encoder().encode
 class PresenceMessages:
     """The messages about joins and leaves of a room. They are made when iterated, because few domains subscribe to them.
 
-    `cursor` distinguishes the id of a repeated one.
+    Those up to `imported_until` follow from imported history, and are not published. `cursor` distinguishes the id of a
+    repeated one.
     """
 
     domain: str
     room: str
-    changes: Sequence[PresenceChange]
+    changes: Sequence[Move | PresenceChange]
+    imported_until: Ms
     created: Ms
     cursor: int
 
     def __iter__(self) -> Iterator[NewMessage]:
-        return (self._message(change) for change in self.changes)
+        changes = resolved(self.changes)
+        return (self._message(change) for change in changes if change.at > self.imported_until)
 
     def _message(self, change: PresenceChange) -> NewMessage:
         stay = change.stay

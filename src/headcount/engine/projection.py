@@ -34,6 +34,9 @@ from headcount.store.records import (
     SupersededMeeting,
 )
 
+_STAY_CHANGES = (ParticipantJoined, ParticipantLeft, ParticipantNamed)
+_new = tuple.__new__  # makes a named tuple of its fields, in half the time
+
 PendingStays = dict[tuple[Ms, str], Names]
 """What is known of the pending stays of a room, by join and `participant_id`."""
 
@@ -55,15 +58,23 @@ class Projection:
 
     def apply(
         self, changes: Sequence[Change], undecided_leaves: Sequence[Change], *, imported: bool = False
-    ) -> None:
+    ) -> list[Change]:
         """Write the changes, and the leaves that are known but not decided yet (R14).
 
-        What an import reveals was never published, so it is no correction.
+        Return the changes that are not about single stays, which are few. What an import reveals was never published, so
+        it is no correction.
         """
-        for change in changes:
+        others: list[Change] = []
+        learned: list[Ms] = []
+        for change in (*changes, *undecided_leaves) if undecided_leaves else changes:
+            if isinstance(change, _STAY_CHANGES):
+                stay = change.stay
+                self._write_stay(stay)
+                if stay.attributes is not None and not isinstance(change, ParticipantJoined):
+                    learned.append(stay.join)
+                continue
+            others.append(change)
             match change:
-                case ParticipantJoined() | ParticipantNamed() | ParticipantLeft():
-                    self._write_stay(change.stay)
                 case MeetingStarted():
                     self._start_meeting(change, (*changes, *undecided_leaves))
                 case MeetingEnded():
@@ -71,10 +82,9 @@ class Projection:
                     self._request_rollup(change.start, change.at)
                 case MeetingsCorrected():
                     self._correct(change, imported=imported)
-        for change in undecided_leaves:
-            assert isinstance(change, ParticipantLeft)
-            self._write_stay(change.stay)
-        self._request_rollup_of_learned((*changes, *undecided_leaves))
+        if learned:
+            self._request_rollup_of_learned(min(learned), others)
+        return others
 
     def update_peak(self, stored: tuple[str, int] | None) -> tuple[str, int] | None:
         """Write the peak participants of the ongoing meeting if they differ from those `stored`, and return them."""
@@ -88,7 +98,7 @@ class Projection:
 
     def update_pending(self, stored: PendingStays) -> PendingStays:
         """Write the stays that are too young to count if they differ from those `stored`, and return them (R14)."""
-        pending = pending_stays(self._room)
+        pending = pending_stays(self._room) if self._room.is_undecided() else {}
         if pending != stored:
             key, rows = (self._domain, self._name), self._batch.pending_stays
             rows.update({(*key, *gone): None for gone in stored.keys() - pending.keys()})
@@ -101,7 +111,7 @@ class Projection:
         participant_id, join, leave, left_by, *names = stay
         key = (self._domain, self._name, join, participant_id)
         cause = None if left_by is None else left_by._value_  # `value` is a function
-        self._batch.stays[key] = StayRow._make((*key, leave, cause, *names))
+        self._batch.stays[key] = _new(StayRow, (*key, leave, cause, *names))
 
     def _start_meeting(self, started: MeetingStarted, changes: Iterable[Change]) -> None:
         carried = None
@@ -181,19 +191,11 @@ class Projection:
         first, last = ranges.get(key, (start, end))
         ranges[key] = (min(first, start), max(last, end))
 
-    def _request_rollup_of_learned(self, changes: Sequence[Change]) -> None:
-        """Request a rollup of the ended meetings before the current one that have stays with attributes learned now."""
-        learned = [
-            change.stay.join
-            for change in changes
-            if isinstance(change, ParticipantNamed | ParticipantLeft) and change.stay.attributes is not None
-        ]
-        if not learned:
-            return
-        starts = [change.start for change in changes if isinstance(change, MeetingEnded)]
+    def _request_rollup_of_learned(self, first: Ms, others: Sequence[Change]) -> None:
+        """Request a rollup of the ended meetings before the current one, from a stay with attributes learned now."""
+        starts = [change.start for change in others if isinstance(change, MeetingEnded)]
         if self._room.meeting is not None:
             starts.append(self._room.meeting.start)
-        first = min(learned)
         if starts and first < min(starts):
             self._request_rollup(first, min(starts))
 

@@ -6,7 +6,6 @@ Must not know the log, the commit, or whose turn is next.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Final
 
 from headcount.engine.inference import infer_from_snapshot, infer_timeouts, next_timeout
@@ -15,7 +14,7 @@ from headcount.engine.projection import Projection
 from headcount.engine.room_cache import CachedRoom
 from headcount.kernel.changes import Change, MeetingsCorrected
 from headcount.kernel.events import Event, Ms
-from headcount.kernel.presence import PresenceChange
+from headcount.kernel.presence import Move, PresenceChange
 from headcount.kernel.rules import NEVER
 from headcount.store.records import SNAPSHOT, BatchChanges, Origin, StoredEntry
 
@@ -37,7 +36,7 @@ class TurnSettings:
 class RoomTurn:
     """Passes entries up to `position` to a room at the engine's `time`; `now` is the clock's time.
 
-    `changes` receives what follows, and `batch` the rows.
+    `batch` receives the rows that follow, and `others` the changes that are not about single stays.
     """
 
     def __init__(
@@ -55,7 +54,10 @@ class RoomTurn:
         self._position = position
         self._time = time
         self._now = now
-        self.changes: list[Change] = []
+        self._changes: list[Change] = []
+        self._first: Ms = NEVER
+        """The time of the earliest event."""
+        self.others: list[Change] = []
 
     def process(self, entries: Sequence[StoredEntry], is_over: Callable[[], bool]) -> int:
         """Process entries until the turn is over, one at least, and return how many.
@@ -73,29 +75,29 @@ class RoomTurn:
         done = 0
         while done < len(entries) and not (done and is_over()):
             if entries[done].kind == SNAPSHOT:
+                self._first = min(self._first, entries[done].at)
                 self._batch.inferred.extend(infer_from_snapshot(self._cached.room, entries[done]))
                 done += 1
             else:
-                chunk = entries[done : done + _CHUNK_SIZE]
-                events = [entry.to_event() for entry in takewhile(_is_event, chunk)]
+                events = []
+                for entry in entries[done : done + _CHUNK_SIZE]:
+                    if entry.kind == SNAPSHOT:
+                        break
+                    events.append(entry.to_event())
                 self._handle_events(events)
                 done += len(events)
         return done
 
     def _handle_events(self, events: list[Event]) -> None:
-        room = self._cached.room
         self._cached.events += len(events)
-        late = [event for event in events if event.at <= room.finalized]
-        if late:
-            self.changes.extend(room.handle_late(late, self._time))
-        for event in sorted(events, key=_at) if len(events) > 1 else events:
-            if event.at > room.finalized:
-                room.handle(event, self._time)
+        first = min([event.at if event.joined_at is None else event.joined_at for event in events])
+        self._first = min(self._first, first)
+        self._changes.extend(self._cached.room.handle_all(events, self._time))
 
     def _advance(self, entries: Sequence[StoredEntry]) -> None:
         """Advance the room's time and record what follows."""
         cached, room, batch, settings = self._cached, self._cached.room, self._batch, self._settings
-        self.changes.extend(room.advance(self._time))
+        self._changes.extend(room.advance(self._time))
         if settings.stale_after is not None:
             batch.inferred.extend(
                 infer_timeouts(room, settings.stale_after, self._time - settings.reorder_window)
@@ -103,20 +105,20 @@ class RoomTurn:
         deadline = self._deadline()
         leaves = room.undecided_leaves()
         presence = room.take_presence_changes()
-        if entries or self.changes or deadline != cached.deadline or leaves or presence:
+        if entries or self._changes or deadline != cached.deadline or leaves or presence:
             key = (room.domain, room.name)
             batch.rooms[key] = (
                 room.finalized,
                 None if deadline == NEVER else deadline,
-                min([entry.first_time for entry in entries], default=None),
+                None if self._first == NEVER else self._first,
             )
             imported = _all_imported(entries)
             if imported:
                 cached.imported_until = max(cached.imported_until, *(entry.at for entry in entries))
             projection = Projection(batch, room, self._time, settings.late_grace)
-            projection.apply(self.changes, leaves, imported=imported)
+            self.others = projection.apply(self._changes, leaves, imported=imported)
             if settings.publishes:
-                self._publish(presence, [] if imported else self.changes)
+                self._publish(presence, [] if imported else self.others)
             cached.stored_peak = projection.update_peak(cached.stored_peak)
             cached.stored_pending = projection.update_pending(cached.stored_pending)
             marks = cached.journal.take_changes()
@@ -127,17 +129,17 @@ class RoomTurn:
                 batch.checkpoints[key] = checkpoint[0]
         cached.deadline = deadline
 
-    def _publish(self, presence: Sequence[PresenceChange], changes: Sequence[Change]) -> None:
+    def _publish(self, presence: Sequence[Move | PresenceChange], changes: Sequence[Change]) -> None:
         """Write messages and notifications. Changes that follow from imported history alone are not published."""
         room, imported_until, batch = self._cached.room, self._cached.imported_until, self._batch
-        live = [change for change in presence if change.at > imported_until]
-        if live:
-            batch.presence.append(PresenceMessages(room.domain, room.name, live, self._now, self._position))
-        decided_by = imported_until + room.rules.reset_alone_ms
-        fresh = [
-            change for change in changes if isinstance(change, MeetingsCorrected) or change.at > decided_by
-        ]
-        schedule_notifications(batch, room, fresh, self._time, self._settings.late_grace)
+        if presence:
+            batch.presence.append(
+                PresenceMessages(room.domain, room.name, presence, imported_until, self._now, self._position)
+            )
+        if changes:
+            decided_by = imported_until + room.rules.reset_alone_ms
+            fresh = [one for one in changes if isinstance(one, MeetingsCorrected) or one.at > decided_by]
+            schedule_notifications(batch, room, fresh, self._time, self._settings.late_grace)
 
     def _deadline(self) -> Ms:
         room, stale_after = self._cached.room, self._settings.stale_after
@@ -164,11 +166,3 @@ def _all_imported(entries: Sequence[StoredEntry]) -> bool:
         and entries[0].origin == _IMPORTED
         and all(entry.origin == _IMPORTED for entry in entries)
     )
-
-
-def _is_event(entry: StoredEntry) -> bool:
-    return entry.kind != SNAPSHOT
-
-
-def _at(event: Event) -> Ms:
-    return event.at

@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 from headcount.kernel.events import Ms
 from headcount.kernel.journal import Mark
 from headcount.kernel.open_stay import OpenStay
-from headcount.kernel.people import Move, ParticipantState, People
+from headcount.kernel.people import ParticipantState, People
+from headcount.kernel.presence import Move
 from headcount.kernel.rules import EMPTY, Rules, State
 from headcount.kernel.sittings import Sittings
 

@@ -29,6 +29,7 @@ class OpenStay:
         "counted",
         "dropped",
         "join",
+        "joined_as",
         "leave",
         "left_by",
         "names_before_leave",
@@ -60,6 +61,8 @@ class OpenStay:
         self.left_by: LeftBy | None = None
         self.counted = False
         self.dropped = False
+        self.joined_as: Names | None = None
+        """The names at the join; None if nothing was learned since."""
         self.names_before_leave: Names | None = None
         """The names before the events of the leave; None before it, or if it could add none."""
 
@@ -94,6 +97,8 @@ class OpenStay:
 
     def learn(self, events: Collection[Event]) -> None:
         """Fill in unknown names, attributes and the source session from the events of one instant (R1)."""
+        if self.joined_as is None:
+            self.joined_as = self.names
         if self.user_id is None:
             self.user_id = min((e.user_id for e in events if e.user_id is not None), default=None)
         if self.user_name is None:
@@ -116,7 +121,7 @@ class OpenStay:
         )
         made.leave, made.left_by = self.leave, self.left_by
         made.counted, made.dropped = self.counted, self.dropped
-        made.names_before_leave = self.names_before_leave
+        made.joined_as, made.names_before_leave = self.joined_as, self.names_before_leave
         return made
 
     def pack(self) -> tuple[Any, ...]:
@@ -165,6 +170,8 @@ class UnconfirmedLeave:
     def override(self) -> None:
         """Undo the leave: the stay takes the names that became known since, and later stays become part of it."""
         stay, merged = self.stay, self.merged
+        if stay.joined_as is None:
+            stay.joined_as = stay.names
         stay.user_id, stay.user_name, stay.attributes = merged.names
         stay.names_before_leave = self.names_before_leave
         for part in self.rejoined:

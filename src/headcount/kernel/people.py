@@ -11,7 +11,7 @@ from typing import Any
 from headcount.kernel.changes import Change, EventIgnored, ParticipantNamed, Reason
 from headcount.kernel.events import Event, Kind, Ms
 from headcount.kernel.open_stay import OpenStay, UnconfirmedLeave
-from headcount.kernel.presence import PresenceChange, joined, left
+from headcount.kernel.presence import Move, PresenceChange, joined, left
 from headcount.kernel.rules import NEVER
 from headcount.kernel.stay_table import (
     BY_INFERENCE,
@@ -42,9 +42,6 @@ _LEAVE_KIND = Kind.LEAVE
 _END_KIND = Kind.END
 _REPORTED = LeftBy.REPORTED
 
-Move = tuple[Ms, OpenStay, bool]
-"""A time, a stay, and whether it opens (or closes) at that time."""
-
 ParticipantState = tuple[OpenStay | None, UnconfirmedLeave | None]
 """One participant at some time: the open stay, and the leave that is inferred but not confirmed."""
 
@@ -56,7 +53,7 @@ class People:
     """All participants of one room.
 
     `moves` are the stays that opened and closed and are not decided yet: `Sittings` removes those that it decides.
-    `presence_changes` receives the same at once, if it is a list. `before_images`, if given, receives the state of each participant before
+    `presence_changes` receives the same at once, if it is a list: see `presence.resolved`. `before_images`, if given, receives the state of each participant before
     their first change. `other_count` counts participants who are present but not in `open_stays`, because no
     event concerns them: a stretch of the past of a large room is folded without them.
     """
@@ -75,7 +72,7 @@ class People:
     )
 
     def __init__(self) -> None:
-        self.presence_changes: list[PresenceChange] | None = None
+        self.presence_changes: list[Move | PresenceChange] | None = None
         self.open_stays: dict[str, OpenStay] = {}
         self.unconfirmed: dict[str, UnconfirmedLeave] = _NO_UNCONFIRMED
         self.moves: list[Move] = []
@@ -157,9 +154,10 @@ class People:
                 True,
                 event.attributes,
             )
-            self.moves.append((at, stay, True))
+            move = (at, stay, True)
+            self.moves.append(move)
             if self.presence_changes is not None:
-                self.presence_changes.append(joined(stay.to_stay()))
+                self.presence_changes.append(move)
             return None
         closed = self.open_stays.pop(participant_id, None)
         if closed is None:
@@ -171,7 +169,7 @@ class People:
         closed.leave = at
         closed.left_by = _REPORTED
         if self.presence_changes is not None:
-            self.presence_changes.append(left(closed.to_stay(), at))
+            self.presence_changes.append((at, closed, False))
         return closed
 
     def _apply_together(self, at: Ms, events: Sequence[Event], changes: list[Change]) -> None:

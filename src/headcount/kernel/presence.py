@@ -10,7 +10,11 @@ from typing import NamedTuple
 
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Stay
+from headcount.kernel.open_stay import OpenStay
 from headcount.kernel.rules import NEVER
+
+Move = tuple[Ms, OpenStay, bool]
+"""A time, a stay, and whether it opens (or closes) at that time."""
 
 
 class PresenceChange(NamedTuple):
@@ -35,6 +39,20 @@ def joined(stay: Stay, *, late: bool = False) -> PresenceChange:
 def left(stay: Stay, leave: Ms, *, late: bool = False) -> PresenceChange:
     """Return the leave of `stay` at `leave` ms."""
     return PresenceChange(leave, stay, False, late)
+
+
+def resolved(changes: Iterable["Move | PresenceChange"]) -> Iterator[PresenceChange]:
+    """Yield all changes as presence changes. Most are moves of reported events, because few are ever published."""
+    for change in changes:
+        if isinstance(change, PresenceChange):
+            yield change
+            continue
+        at, stay, is_join = change
+        if is_join:
+            names = stay.names if stay.joined_as is None else stay.joined_as
+            yield joined(Stay(stay.participant_id, stay.join, None, None, *names))
+        else:
+            yield left(stay.to_stay(), at)
 
 
 def presence_corrections(

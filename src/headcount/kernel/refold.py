@@ -19,7 +19,8 @@ from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import JournalProtocol, Mark
 from headcount.kernel.materialize import Projection
 from headcount.kernel.meetings import Meeting, Stay, carries_into
-from headcount.kernel.people import Move, People
+from headcount.kernel.people import People
+from headcount.kernel.presence import Move
 from headcount.kernel.rules import NEVER, Rules
 
 _at = attrgetter("at")

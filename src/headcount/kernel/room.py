@@ -28,7 +28,7 @@ from headcount.kernel.names import require_names
 from headcount.kernel.open_stay import OpenStay
 from headcount.kernel.past import Past
 from headcount.kernel.people import People
-from headcount.kernel.presence import PresenceChange, presence_corrections
+from headcount.kernel.presence import Move, PresenceChange, presence_corrections
 from headcount.kernel.refold import Stretch, difference
 from headcount.kernel.rules import NEVER, Rules
 from headcount.kernel.sittings import Sittings
@@ -82,7 +82,7 @@ class Room:
         self._sittings = Sittings(domain, name, self.rules, self._people.moves)
         self._tail: list[Event] = []
         """The events that are not final yet, in order of time, those of one instant in order of arrival."""
-        self._presence_changes: list[PresenceChange] | None = None
+        self._presence_changes: list[Move | PresenceChange] | None = None
         self._checkpoints: Checkpoints | None = None
         self._instants = 0
         """Number of instants since the last checkpoint."""
@@ -93,8 +93,8 @@ class Room:
         """Collect presence changes from now on, for `take_presence_changes`."""
         self._presence_changes = self._people.presence_changes = []
 
-    def take_presence_changes(self) -> list[PresenceChange]:
-        """Return the presence changes that were finalized since the last call."""
+    def take_presence_changes(self) -> list[Move | PresenceChange]:
+        """Return the presence changes that were finalized since the last call, for `presence.resolved`."""
         if not self._presence_changes:
             return []
         changes = self._presence_changes
@@ -115,6 +115,16 @@ class Room:
         else:
             insort(tail, event, key=_at)
         return []
+
+    def handle_all(self, events: Sequence[Event], received_at: Ms) -> list[Change]:
+        """Accept several events, as `handle` does. Those that are late are handled together, before the others."""
+        finalized, tail = self.finalized, self._tail
+        late = [event for event in events if event.at <= finalized]
+        changes = self.handle_late(late, received_at) if late else []
+        tail.extend([event for event in events if event.at > finalized] if late else events)
+        if len(tail) > 1:
+            tail.sort(key=_at)
+        return changes
 
     def handle_late(self, events: Sequence[Event], received_at: Ms) -> list[Change]:
         """Accept events that are all late, at or before `finalized`, and return what they change.
@@ -173,6 +183,10 @@ class Room:
     def pending_stays(self) -> Iterator[Stay]:
         """Return the open stays that are too young to count, as far as decided, the earliest first (R14)."""
         return self._sittings.pending_stays()
+
+    def is_undecided(self) -> bool:
+        """Return whether stays have opened or closed that are not decided yet."""
+        return bool(self._people.moves)
 
     def open_stay_count(self) -> int:
         """Return the number of open stays, pending ones included."""

@@ -18,7 +18,7 @@ from headcount.kernel.changes import (
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Stay, meeting_id
 from headcount.kernel.open_stay import OpenStay
-from headcount.kernel.people import Move
+from headcount.kernel.presence import Move
 from headcount.kernel.rules import EMPTY, NEVER, Rules, State, due, expire, falls_due, is_too_short, step
 
 _LEFT = Reason.LEFT

@@ -10,6 +10,8 @@ from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, StoreError
 from headcount.store.records import AppendResult, LogEntry, StoredEntry, decode_event
 
+_new = tuple.__new__  # makes a named tuple of a row, in half the time of `_make`
+
 
 class Log:
     """The log of all domains."""
@@ -34,7 +36,7 @@ class Log:
         """Return the entries after `position`, up to `limit`."""
         with self._database.reading() as connection:
             rows = connection.rows("select_entries", position=position, limit=limit)
-            return [StoredEntry._make(row) for row in rows]
+            return [_new(StoredEntry, row) for row in rows]
 
     def in_domain(
         self, domain: str, after: int, until: int, limit: int, *, room: str | None = None
@@ -47,7 +49,7 @@ class Log:
             rows = connection.rows(
                 "select_domain_entries", domain=domain, room=room, position=after, until=until, limit=limit
             )
-            return [StoredEntry._make(row) for row in rows]
+            return [_new(StoredEntry, row) for row in rows]
 
     def with_stored_times(self, entries: Sequence[LogEntry]) -> list[LogEntry]:
         """Return entries as they are stored: a duplicate has the time of its first entry."""

@@ -103,18 +103,17 @@ class StoredEntry(NamedTuple):
         return Provenance(self.sender, self.digest)
 
     @property
-    def first_time(self) -> Ms:
-        """The time of the entry, or of the join that it implies (R1)."""
-        return self.at if self.joined_at is None or self.joined_at > self.at else self.joined_at
-
-    @property
     def event(self) -> Event | None:
         """The event of the entry, or None for a snapshot. Raise `InvalidEvent` if it is not valid."""
         return None if self.kind == SNAPSHOT else self.to_event()
 
     def to_event(self) -> Event:
         """Return the event of an entry that is no snapshot. Raise `InvalidEvent` if it is not valid."""
-        return decode_event(*self[7:])
+        _, _, _, _, _, _, _, room, kind, at, who, user, name, session, joined, inferred, attributes = self
+        return Event(
+            KINDS[kind], room, at, who, user, name, session, joined,
+            None if inferred is None else Inferred(inferred), None, attributes,
+        )  # fmt: skip
 
 
 class RoomRow(NamedTuple):
