@@ -10,11 +10,12 @@ Responsible for updating the index with each commit of the engine. Must not know
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from itertools import combinations
 from json import dumps
 from typing import Any, Final, NamedTuple
 
-from headcount.kernel.attributes import AttributeFilter, Attributes, texts_of, values_of
+from headcount.kernel.attributes import CACHED_LENGTH, AttributeFilter, Attributes, texts_of
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.limits import index_text
@@ -23,6 +24,7 @@ from headcount.store.records import DAY_MS, BatchChanges, RoomKey, StayRow
 from headcount.store.statements import with_lists
 
 _LIST_SIZE: Final = 500
+_CACHED: Final = 4_096
 _COMBINED: Final = ("customer", "kind", "role")
 """Keys with few values, each of which many meetings have. All their combinations in one entry are indexed."""
 _DAY_S: Final = DAY_MS // 1_000
@@ -40,13 +42,13 @@ where m.domain = t.domain
   ), 0)
 """
 """The meetings that started within a time of their room, and the last one before it. Served by `meetings_by_room`."""
-_EXISTING: Final = """
-with wanted (domain, key, value, start_s, id) as ({keys})
-select a.domain, a.key, a.value, a.start_s, a.id
-from wanted as w
-cross join meeting_attributes as a
-where a.domain = w.domain and a.key = w.key and a.value = w.value and a.start_s = w.start_s and a.id = w.id
+_ADD: Final = """
+insert into meeting_attributes (domain, key, value, start_s, id)
+{keys}
+on conflict (domain, key, value, start_s, id) do nothing
+returning domain, key, value, start_s, id
 """
+"""Returns the rows that are new: most are not, because a stay is written when it begins and when it ends."""
 
 _Row = tuple[str, str, str, int, str]
 """A row of `meeting_attributes`: domain, key, value, whole second of the start, id."""
@@ -70,14 +72,18 @@ def terms_of_filters(filters: Iterable[AttributeFilter]) -> list[Term]:
     return [_term(*combined), *(_term(one) for one in filters if one.key not in _COMBINED)]
 
 
-def _terms_of_entry(attributes: Attributes | None) -> Iterable[Term]:
+def _terms_of_entry(attributes: Attributes | None) -> tuple[Term, ...]:
+    if attributes is None:
+        return ()
+    return (_cached_terms if len(attributes) <= CACHED_LENGTH else _cached_terms.__wrapped__)(attributes)
+
+
+@lru_cache(_CACHED)
+def _cached_terms(attributes: Attributes) -> tuple[Term, ...]:
     known = [AttributeFilter(*pair) for pair in texts_of(attributes).items()]
     combined = [one for one in known if one.key in _COMBINED]
-    for one in known:
-        yield _term(one)
-    for size in range(2, len(combined) + 1):
-        for some in combinations(combined, size):
-            yield _term(*some)
+    pairs = (some for size in range(2, len(combined) + 1) for some in combinations(combined, size))
+    return (*(_term(one) for one in known), *(_term(*some) for some in pairs))
 
 
 def _term(*conditions: AttributeFilter) -> Term:
@@ -95,7 +101,8 @@ class AttributeIndexUpdate:
         self._connection = connection
         self._batch = batch
         self._stays = [row for row in batch.stays.values() if row is not None and row.attributes is not None]
-        keys = {(row.domain, key) for row in self._stays for key in values_of(row.attributes)}
+        distinct = {(row.domain, row.attributes) for row in self._stays}
+        keys = {(domain, key) for domain, attributes in distinct for key in texts_of(attributes)}
         if keys:
             connection.write("insert_attribute_key", sorted(keys))
         self._domains = self._with_attributes({key[0] for key in (*batch.meetings, *batch.reindexed)})
@@ -105,9 +112,15 @@ class AttributeIndexUpdate:
         """Write the differences."""
         changed = self._changed()
         after = self._rows(changed)
-        self._write(removed=self._before - after, added=after - self._before)
-        grown = self._rows_of_stays({meeting[2] for meeting in changed})
-        self._write(removed=(), added=grown - self._existing(grown))
+        removed, added = self._before - after, after - self._before
+        if removed:
+            self._connection.write("delete_meeting_attribute", sorted(removed))
+        added |= self._rows_of_stays({meeting[2] for meeting in changed})
+        changes = _by_day(self._connection.lookup(_ADD, sorted(added)))
+        changes.subtract(_by_day(removed))
+        counts = [(*day, number) for day, number in sorted(changes.items()) if number]
+        if counts:
+            self._connection.write("add_meeting_attribute_count", counts)
 
     def _with_attributes(self, domains: set[str]) -> set[str]:
         found: set[str] = set()
@@ -169,20 +182,6 @@ class AttributeIndexUpdate:
                     if start < _end(row.leave) and row.join < _end(end):
                         found.update(_index_rows(domain, row.attributes, start, name))
         return found
-
-    def _existing(self, rows: set[_Row]) -> set[_Row]:
-        return set(self._connection.lookup(_EXISTING, sorted(rows)))
-
-    def _write(self, removed: Collection[_Row], added: Collection[_Row]) -> None:
-        if removed:
-            self._connection.write("delete_meeting_attribute", sorted(removed))
-        if added:
-            self._connection.write("insert_meeting_attribute", sorted(added))
-        changes = _by_day(added)
-        changes.subtract(_by_day(removed))
-        counts = [(*day, number) for day, number in sorted(changes.items()) if number]
-        if counts:
-            self._connection.write("add_meeting_attribute_count", counts)
 
 
 def _index_rows(domain: str, attributes: Attributes | None, start: Ms, name: str) -> Iterable[_Row]:

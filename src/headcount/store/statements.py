@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
@@ -68,9 +69,18 @@ def with_lists(name: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any
 
 def with_keys(text: str, keys: Sequence[Sequence[Any]]) -> tuple[str, dict[str, Any]]:
     """Return a statement about these keys, which stand for `{keys}` in it, each as single values, and its values."""
-    values = {f"v_{n}_{k}": value for n, key in enumerate(keys) for k, value in enumerate(key)}
-    marks = (", ".join(f":v_{n}_{k}" for k in range(len(key))) for n, key in enumerate(keys))
-    return text.format(keys="values " + ", ".join(f"({mark})" for mark in marks)), values
+    whole, names = _with_names(text, len(keys), len(keys[0]))
+    return whole, dict(zip(names, chain.from_iterable(keys), strict=True))
+
+
+@cache
+def _with_names(text: str, rows: int, width: int) -> tuple[str, list[str]]:
+    """Return a statement about a number of keys, and the names of their values in order."""
+    names = [[f"v_{n}_{k}" for k in range(width)] for n in range(rows)]
+    marks = (", ".join(f":{name}" for name in row) for row in names)
+    return text.format(keys="values " + ", ".join(f"({mark})" for mark in marks)), [
+        *chain.from_iterable(names)
+    ]
 
 
 def _as_many(key: str, number: int | None) -> str:

@@ -43,11 +43,6 @@ where m.domain = :domain
   and m.id in (:ids)
   and s.attributes is not null
 
--- name: insert_meeting_attribute
-insert into meeting_attributes (domain, key, value, start_s, id)
-values (?, ?, ?, ?, ?)
-on conflict (domain, key, value, start_s, id) do nothing
-
 -- name: delete_meeting_attribute
 delete from meeting_attributes
 where domain = ?
