@@ -25,6 +25,7 @@ from figures import record
 from headcount import Rules, sessionize
 from headcount.engine.engine import Engine
 from headcount.kernel.events import Kind
+from headcount.service.runtime import ENGINE_OBJECTS, collect_rarely
 from headcount.store.dedup import log_entry
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import Store, open_store
@@ -143,7 +144,7 @@ def _drive(store: Store, entries: Sequence[LogEntry], step_ms: int | None) -> fl
     end = entries[-1].at + 30 * MINUTE
     seconds, done = 0.0, 0
     gc.collect()
-    gc.freeze()  # the entries of this script are no part of the engine
+    collect_rarely(ENGINE_OBJECTS)  # as in the engine process; the entries of this script are no part of it
     for now in (end,) if step_ms is None else range(START, end + step_ms, step_ms):
         until = done
         while until < len(entries) and entries[until].at <= now:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from headcount.engine.engine import Engine
 from headcount.engine.worker import Worker
 from headcount.service.engine_process import EngineLink
-from headcount.service.runtime import collect_rarely, new_clock
+from headcount.service.runtime import ENGINE_OBJECTS, collect_rarely, new_clock
 from headcount.settings import Settings
 from headcount.store.leadership import Leadership, service_leadership
 from headcount.store.open import open_store
@@ -39,7 +39,7 @@ class _WatchedLeadership:
 
 def run_engine(settings: Settings, link: EngineLink) -> None:
     """Run the engine until the service stops it."""
-    collect_rarely()
+    collect_rarely(ENGINE_OBJECTS)
     store = open_store(settings["database"], durability=settings["durability"])
     clock, rules = new_clock(store.log.end()[1]), settings.rules()
 

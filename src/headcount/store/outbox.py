@@ -25,9 +25,14 @@ select d.domain, d.id,
   m.domain, m.id, m.room, m.start_ms, m.end_ms, m.max_participants, m.carried_join_ms, m.carried_participant_id,
   case when m.end_ms <= :horizon or p.end_ms is not null then (
     select count(*) from stays as s
-    where s.domain = m.domain and s.room = m.room
+    where s.domain = m.domain and s.room = m.room and s.join_ms >= m.start_ms
       and s.join_ms < case when m.end_ms <= :horizon then m.end_ms else :horizon + 1 end
       and (s.leave_ms is null or s.leave_ms > m.start_ms)
+  ) + (
+    select count(*) from stays as c
+    where c.domain = m.domain and c.room = m.room and c.join_ms = m.carried_join_ms
+      and c.participant_id = m.carried_participant_id and c.join_ms < m.start_ms
+      and (c.leave_ms is null or c.leave_ms > m.start_ms)
   ) else 0 end,
   m.end_ms <= :horizon and exists (
     select 1 from meetings as f
@@ -39,6 +44,9 @@ left join published_meetings as p on p.domain = d.domain and p.id = d.id
 left join meetings as m on m.domain = d.domain and m.id = d.id
 """
 """What was published of meetings, and what they are now: a start needs no participants, and a reset starts another one.
+
+The participants are the stays that began within the meeting, and the one that a reset carried into it if they still
+overlap: the room may have a long history.
 
 Served by primary keys and, in a range of one second, by `meetings_by_room`: SQLite does not use it for an equality of
 expressions.

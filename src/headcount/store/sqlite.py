@@ -29,7 +29,8 @@ _INSERT_SIZES: Final = (200, 100, 50, 20, 10, 5, 2, 1)
 _LOOKUPS: Final = 100
 """Keys that one statement looks up."""
 _NEW_ROWS_LIMIT: Final = 64
-_CHECKPOINT_PAGES: Final = 1_000
+_CHECKPOINT_PAGES: Final = 4_000
+"""Most pages change again in the next commits. 16 MB of them are copied into the file at once."""
 _SERVED_CHECKPOINT_PAGES: Final = 8_192
 _PREPARED: Final = 400
 _IDLE_S: Final = 30

@@ -73,6 +73,17 @@ where domain = ?
   and at_ms <= ?
 
 -- name: upsert_stay
+-- Writes no row with another `user_id` than the stored one. SQLite would write `stays_by_user` again even if it is unchanged.
+insert into stays (domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (domain, room, join_ms, participant_id) do update
+set leave_ms = excluded.leave_ms,
+  left_by = excluded.left_by,
+  user_name = excluded.user_name,
+  attributes = excluded.attributes
+where coalesce(stays.user_id, '') = coalesce(excluded.user_id, '')
+
+-- name: upsert_stay_and_user
 insert into stays (domain, room, join_ms, participant_id, leave_ms, left_by, user_id, user_name, attributes)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, room, join_ms, participant_id) do update
