@@ -64,10 +64,13 @@ class KnownHeads(dict[bytes, Head]):
 
 
 class FastPathRequest(CompleteRequest):
-    """A request that may take the fast path. It has the attributes of a cycle that uvicorn's protocol uses."""
+    """A request that may take the fast path. It has the attributes of a cycle that uvicorn's protocol uses.
+
+    `raw_head` are the bytes of a head that is to be added to those that are known.
+    """
 
     __slots__ = (
-        "_protocol", "body", "disconnected", "head", "is_known", "keep_alive", "more_body", "response_complete",
+        "_protocol", "disconnected", "head", "keep_alive", "more_body", "raw_head", "response_complete",
     )  # fmt: skip
 
     message_event: Final = _NoEvent()
@@ -77,7 +80,7 @@ class FastPathRequest(CompleteRequest):
         self.head = head
         self.prepared = head.prepared
         self.body = body
-        self.is_known = is_known
+        self.raw_head = b""
         self.more_body = not is_known
         self.keep_alive = True
         self.disconnected = False
@@ -111,6 +114,7 @@ class FastPathProtocol(BoundedProtocol):
             return
         self._data = data if self._is_idle() else b""
         super().data_received(data)
+        self._data = b""
         request: Any = self.cycle
         if type(request) is FastPathRequest and request.more_body and not self.transport.is_closing():
             self.leave(request)  # the rest of the body comes later
@@ -129,6 +133,7 @@ class FastPathProtocol(BoundedProtocol):
         super().on_message_complete()
         request: Any = self.cycle
         if type(request) is FastPathRequest and not request.response_complete:
+            request.raw_head = self._new_head(request)
             self._handle(request)
 
     def timeout_keep_alive_handler(self) -> None:
@@ -152,8 +157,8 @@ class FastPathProtocol(BoundedProtocol):
             head += b"connection: close\r\n"
         self.transport.write(head + rest)
         request.response_complete = True
-        if not request.is_known:
-            self._learn(request)
+        if request.raw_head:
+            self._known_heads.add(request.raw_head, request.head._replace(body_length=len(request.body)))
         if not request.keep_alive:
             self.transport.close()
         if self.pipeline or self.flow.read_paused or not request.keep_alive:
@@ -241,13 +246,14 @@ class FastPathProtocol(BoundedProtocol):
             return self._middleware.prepare(self.url, dict(self.headers))
         return None
 
-    def _learn(self, request: FastPathRequest) -> None:
-        """Remember the head if it and the body, without an encoding, were all that had arrived."""
-        data, self._data = self._data, b""
-        end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
-        head, length = request.head, len(request.body)
-        if len(data) - end == length and (b"content-length", b"%d" % length) in head.headers:
-            self._known_heads.add(data[:end], head._replace(body_length=length))
+    def _new_head(self, request: FastPathRequest) -> bytes:
+        """Return the bytes of the head if it and the body, without an encoding, are all that has arrived."""
+        end = self._data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+        length = len(request.body)
+        is_all = (
+            len(self._data) - end == length and (b"content-length", b"%d" % length) in request.head.headers
+        )
+        return self._data[:end] if is_all else b""
 
     def _start_keep_alive_timer(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
