@@ -113,3 +113,19 @@ def test_presence_and_later_messages_show_who_is_in_a_room(folder, data):
     for message in seen:
         receiver.receive(message)
     assert receiver.inside == inside(events, SCALED, FAR)
+
+
+def test_a_join_that_several_corrections_of_one_turn_repeat_is_published_each_time(folder):
+    """The id of each is its own: the outbox would take the second for a duplicate."""
+    stored = StoredEngine(folder, SCALED)
+    stored.store.messages.stream_opened(DOMAIN, T)
+    stored.append(Event(Kind.LEAVE, "r", T + 600, "a", joined_at=T + 1))
+    stored.show(T)
+    stored.append(
+        Event(Kind.JOIN, "r", T + 600, "a"), Event(Kind.JOIN, "r", T, "a"), Event(Kind.LEAVE, "r", T + 1, "a")
+    )
+    stored.show(FAR)
+    doors = [message for message in stored.store.messages.after(0) if message.type in (JOINED, LEFT)]
+    assert [message.type for message in doors] == [JOINED, LEFT, JOINED]
+    assert len({message.id for message in doors}) == len(doors)
+    stored.close()

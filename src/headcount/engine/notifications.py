@@ -7,6 +7,7 @@ Responsible for which messages are published, with their ids. Must not know the 
 are those of `headcount.outbound.payloads`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -35,7 +36,7 @@ class PresenceMessages:
     """The messages about joins and leaves of a room. They are made when iterated, because few domains subscribe to them.
 
     Those up to `imported_until` follow from imported history, and are not published. `cursor` distinguishes the id of a
-    repeated one.
+    repeated one, and a number the next ones in the same turn.
     """
 
     domain: str
@@ -46,10 +47,12 @@ class PresenceMessages:
     cursor: int
 
     def __iter__(self) -> Iterator[NewMessage]:
-        changes = resolved(self.changes)
-        return (self._message(change) for change in changes if change.at > self.imported_until)
+        repeated: Counter[str] = Counter()
+        for change in resolved(self.changes):
+            if change.at > self.imported_until:
+                yield self._message(change, repeated)
 
-    def _message(self, change: PresenceChange) -> NewMessage:
+    def _message(self, change: PresenceChange, repeated: Counter[str]) -> NewMessage:
         stay = change.stay
         payload: dict[str, Any] = {
             "participant_id": stay.participant_id,
@@ -63,9 +66,11 @@ class PresenceMessages:
             payload["attributes"] = msgspec.Raw(stay.attributes.encode())
         who = f"{self.domain}\0{self.room}\0{stay.participant_id}\0{stay.join}"
         digest = blake2b(who.encode(), digest_size=8).hexdigest()
-        repeated = f"-{self.cursor}" if change.late else ""
         # The time comes first, so that the index of ids grows at its end only.
-        name = f"ptcpt-{'join' if change.is_join else 'left'}-{change.at}-{digest}{repeated}"
+        name = f"ptcpt-{'join' if change.is_join else 'left'}-{change.at}-{digest}"
+        if change.late:
+            repeated[name] += 1
+            name += f"-{self.cursor}" if repeated[name] == 1 else f"-{self.cursor}-{repeated[name]}"
         kind = MessageType.PARTICIPANT_JOINED if change.is_join else MessageType.PARTICIPANT_LEFT
         return _message(self.domain, name, kind, self.room, change.at, self.created, payload)
 
