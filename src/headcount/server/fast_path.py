@@ -180,7 +180,7 @@ class FastPathProtocol(BoundedProtocol):
             "client": self.client,
             "scheme": self.scheme,
             "root_path": self.root_path,
-            "headers": head.headers,
+            "headers": [*head.headers],
             "state": self.app_state.copy(),
             "method": "POST",
             "raw_path": head.target,
