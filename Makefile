@@ -12,7 +12,7 @@ DEMO := build/demo
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run tour test test-fast coverage test-live check docs docs-serve docs-reference screenshots mutate bench soak crash-test attack format clean
+.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench soak crash-test attack format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ run: $(SERVING)  ## run the server with demo data: live rooms and some days of h
 	@mkdir -p $(DEMO)
 	@$(BIN)/headcount demo --database $(DEMO)/headcount.db --webhook-allowed-networks 127.0.0.0/8
 
+cluster: $(SERVING)  ## run a cluster on this machine with demo data: Kafka, Spark, PostgreSQL and a server
+	@tests/install_servers.sh
+	@tests/install_cluster.sh
+	@cd tests && ../build/cluster/venv/bin/python -m support.cluster_demo
+
 tour: $(STAMP)  ## derive meetings from a capture of Jitsi and from a generated sample
 	@mkdir -p $(DEMO)
 	@$(BIN)/headcount tour --jitsi tests/captures/prosody-0.12.3-event-sync.jsonl --sample $(DEMO)/sample.parquet
@@ -42,10 +47,10 @@ tour: $(STAMP)  ## derive meetings from a capture of Jitsi and from a generated 
 test: $(STAMP)  ## run all tests; installs PostgreSQL, browsers and Node.js libraries if they are missing
 	@tests/install_servers.sh
 	@tests/install_node.sh
-	$(PYTEST) --ignore=tests/live $(TESTS)
+	$(PYTEST) --ignore=tests/live --ignore=tests/spark $(TESTS)
 
 test-fast: $(STAMP)  ## run the tests that need no server, no browser and no other process
-	$(PYTEST) --ignore=tests/live --ignore=tests/system -m "not process" $(TESTS)
+	$(PYTEST) --ignore=tests/live --ignore=tests/spark --ignore=tests/system -m "not process" $(TESTS)
 
 coverage: $(STAMP)  ## run all tests, and list the lines that no test reaches
 	@$(MAKE) test TESTS="--cov --cov-report=term:skip-covered"
@@ -54,6 +59,11 @@ test-live: $(STAMP)  ## run tests with real LiveKit, Janus, Prosody and Mumble s
 	@tests/install_livekit.sh > /dev/null
 	@tests/install_live.sh
 	$(BIN)/python -m pytest tests/live
+
+test-cluster: $(STAMP)  ## run tests with real Kafka, Spark and PostgreSQL servers; installs them if they are missing
+	@tests/install_servers.sh
+	@tests/install_cluster.sh
+	build/cluster/venv/bin/python -m pytest -q tests/spark $(TESTS)
 
 check: $(STAMP) docs  ## run linters, types, import layers, the prose lint, and the checks of the docs
 	$(BIN)/ruff check .

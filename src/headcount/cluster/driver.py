@@ -160,7 +160,7 @@ def required_topic(settings: Settings) -> TopicUrl:
 
 
 def prepare_topic(topic: TopicUrl, partitions: int) -> int:
-    """Create the topic with so many partitions if it does not exist, and return how many it has.
+    """Create the topic with this number of partitions if it does not exist, and return how many it has.
 
     Raise `BadInput` if it does not record when its broker appended a record, and `HeadcountError` if no broker answers.
     """

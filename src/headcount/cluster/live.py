@@ -1,7 +1,7 @@
 """Live query: a Spark application that reads a topic, works its shards, and writes their results.
 
 A shard is a partition of the topic, so the records of a shard arrive in the order of their offsets, and the time of
-the newest one tells how far the shard has come. Each shard runs in `transformWithStateInPandas`, and its state is in
+the newest one is how far the shard has come. Each shard runs in `transformWithStateInPandas`, and its state is in
 Spark's state store. A task writes the results of a round before Spark saves its state. If the process dies in between,
 Spark repeats the round with the same records and the same time, and the sink recognizes it by its number.
 
@@ -21,7 +21,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.stateful_processor import ExpiredTimerInfo, MapState, TimerValues
 
 from headcount.cluster.dead_letters import BadRecord, DeadLetters
-from headcount.cluster.shard import Shard, ShardSettings
+from headcount.cluster.shard import Shard, ShardSettings, round_time
 from headcount.cluster.shard_state import Head
 from headcount.errors import BadInput
 from headcount.ingest.topic_records import decode_record, require_partition
@@ -35,8 +35,6 @@ from headcount.store.shard_sink import Progress, ShardSink
 
 TICK_MS: Final[Ms] = 1_000
 """How often a shard looks at the time."""
-_CURRENT_MS: Final[Ms] = 2_000
-"""A shard whose newest record is not older than this is not behind."""
 _RETRY_S: Final = 60.0
 _PAUSE_S: Final = 0.5
 _COLUMNS: Final = "shard int, round long, entries int, bad int, processed_until long, batch long, cached boolean, cpu_ms double"
@@ -112,8 +110,7 @@ class ShardProcessor(StatefulProcessor):
         self._worker.dead_letters.append(bad)
         newest = int(records["timestamp"].iloc[-1])
         now = timerValues.getCurrentProcessingTimeInMs()
-        time = now if newest >= now - _CURRENT_MS else newest
-        yield self._round(int(key[0]), entries, time, now, len(bad), newest - 1)
+        yield self._round(int(key[0]), entries, round_time(newest, now), now, len(bad), newest - 1)
 
     def handleExpiredTimer(  # noqa: N802 - Spark's name
         self,

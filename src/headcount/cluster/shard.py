@@ -17,6 +17,8 @@ from headcount.kernel.rules import Rules
 from headcount.store.records import BatchChanges, LogEntry
 
 _UNLIMITED: Final = 2**62
+_CURRENT_MS: Final[Ms] = 2_000
+"""A shard whose newest entry is not older than this is not behind."""
 
 
 class ShardSettings(NamedTuple):
@@ -71,3 +73,11 @@ class Shard:
             save(head, chunks, self._store, appended, batches)
             self.version = head.version
         return batches
+
+
+def round_time(newest: Ms, now: Ms) -> Ms:
+    """Return the engine's time of a round at `now` whose newest entry was received at `newest`.
+
+    A shard that is behind has not read what follows, so its time stops there: unread entries are not late.
+    """
+    return now if newest >= now - _CURRENT_MS else newest

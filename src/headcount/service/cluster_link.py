@@ -59,7 +59,7 @@ class ClusterLink:
         self._leadership.give_up()
 
     def wake(self) -> None:
-        """Do nothing: the query looks at the topic by itself."""
+        """Do nothing: the query reads the topic all the time."""
 
     def hurry(self) -> None:
         """Do nothing, as `wake`."""
