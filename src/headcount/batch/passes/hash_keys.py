@@ -44,16 +44,16 @@ def words_for(size: int) -> NDArray[np.uint64]:
 
 
 @compiled
-def _word_at(position: int, words: NDArray[np.uint64]) -> Any:
+def word_at(position: int, words: NDArray[np.uint64]) -> Any:
     """Return the eight bytes from `position` on, the first one lowest."""
     k = position >> 3
     shift = np.uint64((position & 7) * 8)
-    word = words[k] >> shift
-    return word | (words[k + 1] << (np.uint64(64) - shift)) if shift else word
+    # A shift by 64 bits is undefined. Two shifts give zero for an aligned position, without a choice that is hard to predict.
+    return (words[k] >> shift) | ((words[k + 1] << np.uint64(1)) << (np.uint64(63) - shift))
 
 
 @compiled
-def _lowest(word: np.uint64, size: int) -> Any:
+def lowest(word: np.uint64, size: int) -> Any:
     """Return the lowest `size` bytes of a word, 0 to 8."""
     return word & (_ALL >> np.uint64(8 * (8 - size))) if size > 0 else np.uint64(0)
 
@@ -63,12 +63,12 @@ def key_of(start: int, end: int, words: NDArray[np.uint64]) -> Any:
     """Return the key of the id whose bytes are start..end-1."""
     size = end - start
     if size <= _WHOLE:
-        low = _lowest(_word_at(start, words), min(size, 8))
-        high = _lowest(_word_at(start + 8, words), size - 8) if size > 8 else np.uint64(0)
+        low = lowest(word_at(start, words), min(size, 8))
+        high = lowest(word_at(start + 8, words), size - 8) if size > 8 else np.uint64(0)
         return low, high | (np.uint64(size) << SIZE_SHIFT)
     low, high = _SEED, np.uint64(size)
     for i in range(start, end, 8):
-        word = _lowest(_word_at(i, words), min(end - i, 8))
+        word = lowest(word_at(i, words), min(end - i, 8))
         low = (low ^ word) * _PRIME
         low ^= low >> _FOLD
         high = (high + low) * _OTHER_PRIME

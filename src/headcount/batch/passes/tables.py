@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS, TIME, WORD
 from headcount.batch.passes.arrow_arrays import flags, numbers, words
 from headcount.batch.passes.columns import Columns
-from headcount.batch.passes.hash_keys import words_for
+from headcount.batch.passes.hash_keys import lowest, word_at, words_for
 from headcount.batch.passes.jit import entry
 from headcount.batch.passes.layout import (
     ABOVE,
@@ -190,28 +190,22 @@ def add_lengths(codes: Int64s, offsets: Int64s, ends: Int64s) -> Any:
 @entry
 def copy_texts(codes: Int64s, offsets: Int64s, words: Words, out: Words) -> None:
     """Copy texts by words of eight bytes: ids are short, and byte by byte took half as long again."""
-    filling, filled, to = np.uint64(0), np.uint64(0), 0
+    filling, filled, to = np.uint64(0), np.uint64(0), np.uint64(0)
     for k in range(codes.shape[0]):
         code = codes[k]
         start, end = offsets[code], offsets[code + 1]
         while start < end:
             size = min(end - start, 8)
-            at = start >> 3
-            shift = np.uint64((start & 7) << 3)
-            word = words[at] >> shift
-            if shift:
-                word |= words[at + 1] << (np.uint64(64) - shift)
-            bits = np.uint64(size << 3)
-            if size < 8:
-                word &= (np.uint64(1) << bits) - np.uint64(1)
+            word = lowest(word_at(start, words), size)
             filling |= word << filled
-            filled += bits
-            if filled >= np.uint64(64):
-                out[to] = filling
-                to += 1
-                filled -= np.uint64(64)
-                # The bits that did not fit into the word, if any.
-                filling = word >> (bits - filled) if filled else np.uint64(0)
+            out[to] = filling
+            # The bits that did not fit, if the word is full. There is no choice here that is hard to predict.
+            rest = (word >> np.uint64(1)) >> (np.uint64(63) - filled)
+            filled += np.uint64(size << 3)
+            is_full = filled >> np.uint64(6)
+            filling = rest if is_full else filling
+            to += is_full
+            filled &= np.uint64(63)
             start += size
     if filled:
         out[to] = filling
