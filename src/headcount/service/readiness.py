@@ -85,7 +85,11 @@ class Readiness:
             return f"the store cannot be written: {write_problem}"
         for finding in check_engine(lag, self._max_lag_s, is_alive=self._engine.alive()):
             if finding.problem is Problem.ENGINE_STOPPED:
-                return "the engine has stopped"
+                return (
+                    "the live query of the cluster does not run"
+                    if isinstance(self._engine, ClusterLink)
+                    else "the engine has stopped"
+                )
             return f"the engine is {lag.seconds:.0f} s ({lag.entries:,} entries) behind"
         return None
 

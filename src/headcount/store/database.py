@@ -47,6 +47,10 @@ class StoreTimeout(StoreBusy):
     """The store did not answer in time. Whether it did the work is unknown."""
 
 
+class NoLogHere(StoreBusy):
+    """A server without a log accepts no events. Another one may."""
+
+
 class LeadershipLost(StoreError):
     """Another process runs the engine now, and nothing of this commit is stored."""
 

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic, perf_counter
 from typing import Final
 
-from headcount.store.database import StoreBusy, StoreError, StoreRejected, StoreTimeout
+from headcount.store.database import NoLogHere, StoreBusy, StoreError, StoreRejected, StoreTimeout
 from headcount.store.log import Log
 from headcount.store.records import AppendResult, LogEntry
 
@@ -173,6 +173,8 @@ class GroupCommit:
             results = self._log.append(requests)
         except StoreRejected as error:
             return [error] if len(requests) == 1 else [self._append([one])[0] for one in requests]
+        except NoLogHere as error:
+            return [error] * len(requests)
         except StoreError as error:
             self.failed = monotonic(), error
             return [error] * len(requests)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from headcount.kernel.events import Event, Ms, with_implied_join
 from headcount.kernel.rules import NEVER
-from headcount.store.database import Connection, Database, StoreError
+from headcount.store.database import Connection, Database, NoLogHere
 from headcount.store.records import AppendResult, LogEntry, StoredEntry, decode_event
 
 _new = tuple.__new__  # makes a named tuple of a row, in half the time of `_make`
@@ -74,9 +74,9 @@ class NoLog(Log):
     """The log of a service that answers requests only."""
 
     def append(self, groups: Sequence[Sequence[LogEntry]]) -> list[AppendResult]:  # noqa: ARG002 - the log's
-        """Raise `StoreError`: this service has no log."""
-        raise StoreError(
-            "this service does not accept events, because it has no engine and no topic: start it with"
+        """Raise `NoLogHere`."""
+        raise NoLogHere(
+            "this server does not accept events, because it has no engine and no topic: start it with"
             " --log kafka://HOST:PORT/TOPIC"
         )
 

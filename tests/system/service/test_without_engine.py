@@ -1,0 +1,100 @@
+"""Servers without an engine: they answer from the tables that a live query on a cluster writes."""
+
+import time
+
+import httpx2 as httpx
+import pytest
+
+from headcount.engine.engine import REORDER_WINDOW_MS
+from headcount.kernel.events import Event, Kind
+from headcount.store.open import open_store
+from headcount.store.shard_sink import Progress, ShardSink
+from support.running_service import Running, headcount
+from support.shards import ShardedEngine
+from support.waiting import wait_until
+
+MINUTE = 60_000
+
+
+def now():
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def database(postgres):
+    return postgres.database()
+
+
+@pytest.fixture
+def cluster(database):
+    """A cluster's shards, and what its driver reports."""
+    store = open_store(database)
+    yield ShardedEngine(store, subscribed=False)
+    store.close()
+
+
+@pytest.fixture
+def server(tmp_path, database):
+    running = Running(tmp_path, database, engine="off")
+    running.start()
+    yield running
+    running.stop()
+
+
+def report(cluster, *, ago=0, behind=0):
+    progress = Progress(now() - ago, now() - ago, 1, 1, 0, behind)
+    ShardSink(cluster.store.database).report(progress, cluster.epoch)
+
+
+def test_a_server_without_an_engine_answers_from_the_tables_and_refuses_events(cluster, server):
+    headers = {"Authorization": f"Bearer {server.key}"}
+    with httpx.Client(base_url=server.url, headers=headers) as client:
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.text.strip()) == (
+            503,
+            "the live query of the cluster does not run",
+        )
+        refused = client.post("/v1/events", json={"room": "r", "kind": "join", "participant_id": "ann"})
+        assert refused.status_code == 503
+        assert "--log kafka://" in refused.json()["info"]
+        started = now() - 5 * MINUTE
+        cluster.append(Event(Kind.JOIN, "r", started, "ann"), Event(Kind.JOIN, "r", started, "bob"))
+        cluster.show(now() - REORDER_WINDOW_MS)
+        report(cluster)
+        wait_until(lambda: client.get("/readyz").status_code == 200, 10)
+        (meeting,) = client.get("/v1/meetings").json()["data"]
+        assert [one["participant_id"] for one in meeting["participants"]] == ["ann", "bob"]
+        report(cluster, behind=10)
+        wait_until(lambda: "\nheadcount_engine_lag_entries 10.0\n" in client.get("/metrics").text)
+
+
+def test_the_server_that_leads_delivers_and_the_driver_keeps_its_epoch(cluster, server, tmp_path, database):
+    """Two servers lead one after the other, and neither takes the epoch from the driver of the cluster."""
+    report(cluster)
+    wait_until(lambda: leads(server))
+    (tmp_path / "second").mkdir()
+    second = Running(tmp_path / "second", database, engine="off").start()
+    assert not leads(second)
+    server.kill()
+    wait_until(lambda: leads(second))
+    assert cluster.store.projections.cursor()[1] == cluster.epoch
+    second.stop()
+    server.start()
+
+
+def leads(server):
+    return "\nheadcount_engine_leader 1.0\n" in httpx.get(f"{server.url}/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--engine", "off"], "needs a postgresql:// database"),
+        (["--log", "kafka://localhost:9092/events"], "also set --engine off"),
+        (["--log", "http://localhost/events"], "expected kafka://HOST:PORT/TOPIC"),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_are_refused(tmp_path, flags, reason):
+    done = headcount("serve", "--database", tmp_path / "a.db", "--port", "0", *flags, check=False)
+    assert done.returncode == 2
+    assert reason in done.stderr
