@@ -16,7 +16,7 @@ from headcount.store.records import KIND_CODES, SNAPSHOT, UNKNOWN_PROVENANCE, Lo
 
 _TIME_BYTES: Final = 6
 _TIME_MASK: Final = (1 << 8 * _TIME_BYTES) - 1
-_HASH_BYTES: Final = 12
+_HASH_BYTES: Final = 10
 
 
 def id_key(event_id: str) -> bytes:
@@ -51,7 +51,7 @@ def content_key(
 
 
 def timed_key(at: Ms, *parts: str) -> bytes:
-    """Return a time and the hash of texts. Equal entries have equal times."""
+    """Return a time and the start of the hash of texts, 16 bytes. Equal entries have equal times."""
     return (at & _TIME_MASK).to_bytes(_TIME_BYTES, "big") + hash_key(*parts)[:_HASH_BYTES]
 
 
