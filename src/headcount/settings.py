@@ -224,6 +224,11 @@ class TopicUrl(NamedTuple):
         """The topic of the records that cannot be read."""
         return f"{self.topic}.dead-letters"
 
+    @property
+    def late(self) -> str:
+        """The topic of the entries that are older than what is known of their rooms."""
+        return f"{self.topic}.late"
+
 
 class Setting(NamedTuple):
     """One setting."""

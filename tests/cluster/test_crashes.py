@@ -4,6 +4,7 @@ A round that runs again has the same entries and the same time, as Spark repeats
 saved after its results are written, so a process may die between the two.
 """
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -17,6 +18,10 @@ from support.message_receiver import Receiver, as_received, inside
 from support.shards import ShardedEngine
 
 RULES = Rules()
+
+
+LATEST = 700_000
+"""The latest that an event arrives. It may be read when the next event arrives, which is ten minutes later at most."""
 
 
 class CrashError(Exception):
@@ -43,21 +48,35 @@ class MortalShards(ShardedEngine):
             raise CrashError(step)
 
 
-@pytest.mark.parametrize("first", range(0, 200, 50))
-def test_no_crash_loses_or_doubles_a_result(folder, first, monkeypatch):
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
     monkeypatch.setattr("headcount.cluster.shard_state._MIN_BASE_BYTES", 600)
-    crashes = [live(folder, seed) for seed in range(first, first + 50)]
+
+
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_no_crash_loses_or_doubles_a_result(folder, first):
+    crashes = [live(folder, seed, said_by(Random(seed)))[0] for seed in range(first, first + 50)]
     assert sum(crashes) > 50
 
 
-def live(folder, seed):
+@pytest.mark.parametrize("first", range(1_000, 1_200, 50))
+def test_forgetting_what_no_event_reaches_any_more_changes_nothing(folder, first):
+    """A leave that knows a join of long ago would reach it."""
+    forgotten = 0
+    for seed in range(first, first + 50):
+        events = [replace(event, joined_at=None) for event in said_by(Random(seed))]
+        forgotten += live(folder, seed, events, retention=LATEST + 1_300_000)[1]
+    assert forgotten > 10
+
+
+def live(folder, seed, events, **settings):
+    """Return how often the process died, and in how many rooms it has forgotten a past."""
     chance = Random(seed)
-    events = said_by(chance)
     store = open_store(str(folder / f"{seed}.db"), durability="off")
-    shards = MortalShards(store, RULES, shards=chance.randint(1, 3))
+    shards = MortalShards(store, RULES, shards=chance.randint(1, 3), **settings)
     shards.chance = chance
     moment = NEW_YEAR
-    for event in sorted(events, key=lambda event: event.at + chance.choice((0, 0, 300, 20_000, 700_000))):
+    for event in sorted(events, key=lambda event: event.at + chance.choice((0, 0, 300, 20_000, LATEST))):
         moment = max(moment, event.at) + chance.choice((0, 100, 1_000, 11_000))
         shards.append(event)
         if chance.random() < 0.7:
@@ -74,7 +93,8 @@ def live(folder, seed):
         assert heard.inside == inside(events, RULES, moment), f"seed {seed}"
     finally:
         store.close()
-    return shards.crashes
+    assert shards.late == [], f"seed {seed}"
+    return shards.crashes, shards.forgotten()
 
 
 def test_a_driver_that_was_replaced_writes_nothing(folder):

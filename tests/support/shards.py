@@ -45,6 +45,7 @@ class ShardedEngine:
         self.states = [MemoryChunks() for _ in range(shards)]
         self.unread = [[] for _ in range(shards)]
         self.memory = {}
+        self.late = []
         if subscribed:
             store.messages.stream_opened(DOMAIN, 0)
 
@@ -69,15 +70,22 @@ class ShardedEngine:
         shard = self.memory.pop(number, None)
         if shard is None or shard.version != head.version:
             shard = Shard(self.settings, head, state)
+        before = head.version
         batches = shard.work(head, state, self.unread[number], now)
         self.before("the results")
-        if batches:
+        if head.version != before:
             self.sink.write(number, head.version, batches, self.epoch)
         self.before("the state")
         state.save(head)
         self.unread[number] = []
+        self.late += shard.take_late()
         self.memory[number] = shard
         return len(batches)
+
+    def forgotten(self):
+        """In how many rooms a past is forgotten."""
+        stores = [shard.store for shard in self.memory.values()]
+        return sum(len(store.forgotten(store.keys())) for store in stores)
 
     def before(self, step):
         """Called before each step of a round that can be lost."""

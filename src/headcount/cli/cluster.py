@@ -12,6 +12,7 @@ from headcount.cli.group import Group, main
 from headcount.cli.options import existing_store, with_settings
 from headcount.errors import BadInput, MissingExtra
 from headcount.settings import Settings
+from headcount.units import parse_duration
 
 _RULES = ("min_stay_s", "start_alone_s", "reset_alone_s", "late_grace_s", "reorder_window_s", "stale_after_s")
 
@@ -51,6 +52,10 @@ def cluster() -> None:
     help="Number of partitions of the topic if it does not exist yet.  [default: 64]",
 )  # fmt: skip
 @click.option(
+    "--retention", default="24h", metavar="DURATION",
+    help="Time that a shard knows the past of a room; events that are older are late for good.  [default: 24h]",
+)  # fmt: skip
+@click.option(
     "--tasks", type=click.IntRange(1), default=2, metavar="N",
     help="Number of tasks in which the shards of a batch run: that of the cores.  [default: 2]",
 )  # fmt: skip
@@ -77,7 +82,8 @@ def run_cluster(*, settings: Settings, checkpoint: str, extra: tuple[str, ...], 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     spark = SparkOptions(options["master"], options["jars"], options["tasks"], _pairs(extra))
-    run = RunOptions(checkpoint, options["records"], options["trigger"], options["partitions"])
+    retention = parse_duration(options["retention"])
+    run = RunOptions(checkpoint, options["records"], options["trigger"], options["partitions"], retention)
     run_live(settings, spark, run, stopping)
 
 

@@ -22,6 +22,7 @@ from headcount.cluster.shard import ShardSettings
 from headcount.cluster.shard_state import UnknownStateFormat
 from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput, HeadcountError
+from headcount.kernel.events import Ms
 from headcount.settings import Settings, TopicUrl
 from headcount.store.database import LeadershipLost, StoreBusy
 from headcount.store.open import open_store
@@ -48,13 +49,14 @@ class SparkOptions(NamedTuple):
 class RunOptions(NamedTuple):
     """How a live query runs: where its state is, how many records a batch has, and how often there is one.
 
-    `partitions` are those of a topic that does not exist yet.
+    `partitions` are those of a topic that does not exist yet. `retention` is how long a shard knows the past of a room.
     """
 
     checkpoint: str
     records: int = 100_000
     trigger: str = "1 second"
     partitions: int = 64
+    retention: Ms = 86_400_000
 
 
 def spark_session(options: SparkOptions) -> SparkSession:
@@ -108,7 +110,7 @@ def run_live(settings: Settings, spark: SparkOptions, run: RunOptions, stopping:
     ShardSink(store.database).prepare(partitions)
     live = LiveSettings(
         topic, settings["database"], store.projections.take_over(), partitions,
-        ShardSettings(settings.rules(), settings.stale_after(), settings.reorder_window()),
+        ShardSettings(settings.rules(), settings.stale_after(), settings.reorder_window(), run.retention),
     )  # fmt: skip
     store.close()
     session = spark_session(spark)

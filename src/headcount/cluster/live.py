@@ -130,8 +130,11 @@ class ShardProcessor(StatefulProcessor):
         is_cached = shard is not None and shard.version == head.version
         if shard is None or not is_cached:
             shard = Shard(self._settings.shard, head, self._chunks)
+        before = head.version
         batches = shard.work(head, self._chunks, entries, time)
-        if batches:
+        late = shard.take_late()
+        self._worker.dead_letters.append_late(late)
+        if head.version != before:
             self._worker.write(number, head.version, batches)
             self._head.update((head.encode(),))
         self._worker.shards[number] = shard
@@ -139,7 +142,16 @@ class ShardProcessor(StatefulProcessor):
             self._handle.deleteTimer(timer)
         self._handle.registerTimer(now + TICK_MS)
         cpu_ms = (process_time() - began) * 1_000
-        values = (number, head.version, len(entries), bad, processed_until, now, is_cached, cpu_ms)
+        values = (
+            number,
+            head.version,
+            len(entries) - len(late),
+            bad + len(late),
+            processed_until,
+            now,
+            is_cached,
+            cpu_ms,
+        )
         return pd.DataFrame([values], columns=[column.split()[0] for column in _COLUMNS.split(", ")])
 
 

@@ -27,6 +27,8 @@ class ShardSettings(NamedTuple):
     rules: Rules = Rules()
     stale_after: Ms | None = None
     reorder_window: Ms = REORDER_WINDOW_MS
+    retention: Ms = 86_400_000
+    """How long a shard knows the past of a room that is over: an entry that is older is late for good."""
     release: str = ""
 
 
@@ -36,6 +38,7 @@ class Shard:
     def __init__(self, settings: ShardSettings, head: Head, chunks: Chunks) -> None:
         self._store: Final = restored(head, chunks)
         self.version = head.version
+        self._retention = settings.retention
         self._engine: Final = Engine(
             self._store,
             settings.rules,
@@ -52,6 +55,10 @@ class Shard:
         """What the shard has stored."""
         return self._store
 
+    def take_late(self) -> list[LogEntry]:
+        """Return the entries of the last round that are older than what the shard knows of their rooms."""
+        return self._store.take_late()
+
     @property
     def deadline(self) -> Ms:
         """When a room or a notification is due next, or NEVER."""
@@ -63,14 +70,16 @@ class Shard:
         The time does not go back: it is at least that of the last round.
         """
         assert self.version == head.version, "a shard works on the state that it was restored from"
-        now = max(now, head.time)
+        now = self._store.time = max(now, head.time)
         self._store.append([entries])
         while self._engine.step(now):
             pass
         appended, batches = self._store.take_changes()
         if appended or batches:
             head.time = now
-            save(head, chunks, self._store, appended, batches)
+            forgotten = self._store.old_pasts(self._retention)
+            self._store.forget(forgotten)
+            save(head, chunks, self._store, appended, batches, forgotten)
             self.version = head.version
         return batches
 

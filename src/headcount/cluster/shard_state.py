@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from headcount.cluster.shard_store import KeyedEntry, ShardStore
+from headcount.cluster.shard_store import Forgotten, KeyedEntry, ShardStore
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.store.records import (
@@ -86,6 +86,7 @@ _decode_head: Final = msgspec.msgpack.Decoder(Head).decode
 def restored(head: Head, chunks: Chunks) -> ShardStore:
     """Return the store as it was when the last round was saved."""
     store = ShardStore()
+    store.time = head.time
     for number in (*head.base, *(number for number, _ in head.recent)):
         for encoded in _decode(chunks.get(number)):
             _apply(store, encoded)
@@ -98,10 +99,11 @@ def save(
     store: ShardStore,
     entries: Sequence[KeyedEntry],
     batches: Sequence[BatchChanges],
+    forgotten: Sequence[Forgotten] = (),
 ) -> None:
-    """Save a round that is in `store` already."""
+    """Save a round that is in `store` already. It ends by forgetting the pasts of some rooms."""
     head.version += 1
-    _put(head, chunks, [_encode_round(entries, batches)])
+    _put(head, chunks, [_encode_round(entries, batches, forgotten)])
     while len(head.recent) > 1 and head.recent[-2][1] < 2 * head.recent[-1][1]:
         _merge_last_two(head, chunks)
     if sum(size for _, size in head.recent) > max(head.base_bytes, _MIN_BASE_BYTES):
@@ -126,10 +128,11 @@ def _merge_last_two(head: Head, chunks: Chunks) -> None:
 def _write_base(head: Head, chunks: Chunks, store: ShardStore) -> None:
     before = [*head.base, *(number for number, _ in head.recent)]
     head.recent = []
-    keys = list(store.rooms)
+    keys = store.keys()
     for start in range(0, len(keys), _BASE_ROOMS):
-        entries, batch = store.everything(keys[start : start + _BASE_ROOMS])
-        _put(head, chunks, [_encode_round(entries, [batch])])
+        some = keys[start : start + _BASE_ROOMS]
+        entries, batch = store.everything(some)
+        _put(head, chunks, [_encode_round(entries, [batch], store.forgotten(some))])
     head.base = [number for number, _ in head.recent]
     head.base_bytes = sum(size for _, size in head.recent)
     head.recent = []
@@ -151,8 +154,11 @@ _VALUES: Final = ("rooms", "checkpoints", "progress", "carried")
 """Values that do not contain their key."""
 
 
-def _encode_round(entries: Sequence[KeyedEntry], batches: Sequence[BatchChanges]) -> bytes:
-    return _encode(([(key, *entry) for key, entry in entries], [dict(_saved(batch)) for batch in batches]))
+def _encode_round(
+    entries: Sequence[KeyedEntry], batches: Sequence[BatchChanges], forgotten: Sequence[Forgotten]
+) -> bytes:
+    saved = [dict(_saved(batch)) for batch in batches]
+    return _encode(([(key, *entry) for key, entry in entries], saved, forgotten))
 
 
 def _saved(batch: BatchChanges) -> Iterator[tuple[str, Any]]:
@@ -177,11 +183,12 @@ def _saved(batch: BatchChanges) -> Iterator[tuple[str, Any]]:
 
 
 def _apply(store: ShardStore, encoded: bytes) -> None:
-    entries, batches = _decode(encoded)
+    entries, batches, forgotten = _decode(encoded)
     for key, *values in entries:
         store.restore(key, StoredEntry._make(values))
     for saved in batches:
         store.apply(_batch(saved))
+    store.forget(forgotten)
 
 
 def _batch(saved: dict[str, Any]) -> BatchChanges:

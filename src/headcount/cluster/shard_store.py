@@ -40,16 +40,17 @@ _MeetingKey = tuple[str, str]
 """Domain and id."""
 KeyedEntry = tuple[bytes, StoredEntry]
 """An entry and the key by which it is recognized."""
+Forgotten = tuple[str, str, Ms]
+"""A domain, a room, and the time until which its past is forgotten."""
 _UNKNOWN = RoomRow(-NEVER, None, None)
 
 
 class ShardRoom:
-    """What is stored of one room. `row` is None until the first batch with the room."""
+    """What is stored of one room, besides its row."""
 
-    __slots__ = ("entries", "events", "keys", "marks", "meetings", "published", "row", "stays")
+    __slots__ = ("entries", "events", "keys", "marks", "meetings", "published", "stays")
 
     def __init__(self) -> None:
-        self.row: RoomRow | None = None
         self.entries: list[StoredEntry] = []
         """By position."""
         self.events: list[StoredEntry] = []
@@ -78,6 +79,16 @@ class ShardRoom:
             is_known = index < len(self.marks) and self.marks[index].at == mark.at
             self.marks[index : index + is_known] = [mark]
 
+    def forget(self, at: Ms) -> None:
+        """Drop what ended at `at` or before, where nobody was in the room. The mark there is the first one then."""
+        kept = [(key, e) for key, e in zip(self.keys, self.entries, strict=True) if e.at > at]
+        self.keys = dict.fromkeys(key for key, _ in kept)
+        self.entries = [entry for _, entry in kept]
+        del self.events[: bisect_right(self.events, at, key=_at)]
+        del self.marks[: bisect_left(self.marks, at, key=_at)]
+        self.stays = {key: stay for key, stay in self.stays.items() if stay.leave is None or stay.leave > at}
+        self.published = {m.id: m for m in self.published.values() if m.end is None or m.end > at}
+
     def meeting_at(self, at: Ms) -> MeetingRow | None:
         """Return the meeting that covers a moment, or None."""
         covering = (m for m in self.meetings.values() if m.start <= at and (m.end is None or at < m.end))
@@ -95,6 +106,13 @@ class ShardStore:
 
     def __init__(self) -> None:
         self.rooms: dict[RoomKey, ShardRoom] = {}
+        self._rows: dict[RoomKey, RoomRow] = {}
+        self._forgotten: dict[RoomKey, Ms] = {}
+        """Until when the past of a room is forgotten."""
+        self._examined: dict[RoomKey, Ms] = {}
+        """When a room was last examined for a past to forget, the longest ago first."""
+        self.time: Ms = 0
+        """The time of the current round."""
         self.position = 0
         self._cursor = 0
         self._epoch = 0
@@ -104,6 +122,7 @@ class ShardStore:
         self._pending: dict[tuple[str, str, Ms], PendingNotification] = {}
         self._appended: list[KeyedEntry] = []
         self._committed: list[BatchChanges] = []
+        self._late: list[LogEntry] = []
 
     @property
     def log(self) -> "ShardStore":
@@ -128,7 +147,12 @@ class ShardStore:
         ]
 
     def _add(self, entry: LogEntry) -> bool:
-        if entry.key in self._room((entry.domain, entry.room)).keys:
+        key = (entry.domain, entry.room)
+        first = entry.at if entry.joined_at is None else min(entry.at, entry.joined_at)
+        if first <= self._forgotten.get(key, -NEVER):
+            self._late.append(entry)
+            return False
+        if entry.key in self._room(key).keys:
             return False
         stored = _stored(self.position + 1, entry)
         self.restore(entry.key, stored)
@@ -174,11 +198,7 @@ class ShardStore:
 
     def deadlines(self) -> list[tuple[Ms, str, str]]:
         """Return (deadline, domain, room) of all rooms with a deadline."""
-        return [
-            (room.row.deadline, *key)
-            for key, room in self.rooms.items()
-            if room.row is not None and room.row.deadline is not None
-        ]
+        return [(row.deadline, *key) for key, row in self._rows.items() if row.deadline is not None]
 
     def deferred_rooms(self) -> list[DeferredRoom]:
         """Return all deferred rooms, those due first first."""
@@ -186,11 +206,11 @@ class ShardStore:
 
     def room(self, domain: str, room: str) -> RoomRow | None:
         """Return the state of a room, or None."""
-        return self._room((domain, room)).row
+        return self._rows.get((domain, room))
 
     def room_rows(self, keys: Sequence[RoomKey]) -> dict[RoomKey, RoomRow]:
         """Return the states of those of the rooms that have one."""
-        return {key: row for key in keys if (row := self._room(key).row) is not None}
+        return {key: self._rows[key] for key in keys if key in self._rows}
 
     def journal(self, domain: str, room: str, finalized: Ms, position: int) -> StoredJournal:
         """Return the journal of a room, up to what is committed."""
@@ -242,25 +262,81 @@ class ShardStore:
         batches, self._committed = self._committed, []
         return entries, batches
 
+    def take_late(self) -> list[LogEntry]:
+        """Return the entries since the last call that are older than what is known of their rooms."""
+        late, self._late = self._late, []
+        return late
+
+    # Forgetting.
+
+    def keys(self) -> list[RoomKey]:
+        """Return all rooms of which anything is known."""
+        return list(dict.fromkeys([*self._rows, *self.rooms]))
+
+    def forgotten(self, keys: Iterable[RoomKey]) -> list[Forgotten]:
+        """Return until when the past of these rooms is forgotten."""
+        return [(*key, self._forgotten[key]) for key in keys if key in self._forgotten]
+
+    def old_pasts(self, retention: Ms) -> list[Forgotten]:
+        """Return the pasts to forget now: those that ended `retention` ms ago. A room is examined four times in this time.
+
+        A past ends where nobody was in the room and no inferred leave was unconfirmed: nothing later can change it.
+        """
+        found: list[Forgotten] = []
+        pending = {(row.domain, row.room) for row in self._pending.values()}
+        while self._examined:
+            key, examined = next(iter(self._examined.items()))
+            if examined > self.time - retention // 4:
+                break
+            del self._examined[key]
+            at = self._end_of_past(key, self.time - retention)
+            if at is not None and key not in pending and key not in self._deferred:
+                found.append((*key, at))
+            if key in self.rooms:
+                self._examined[key] = self.time
+        return found
+
+    def _end_of_past(self, key: RoomKey, before: Ms) -> Ms | None:
+        marks = self._room(key).marks
+        ends = (
+            mark.at for mark in reversed(marks[: bisect_left(marks, before, key=_at)]) if not mark.unconfirmed
+        )
+        return next(ends, None)
+
+    def forget(self, forgotten: Iterable[Forgotten]) -> None:
+        """Drop the pasts of rooms. Entries of that time are late from then on."""
+        for domain, name, at in forgotten:
+            key = (domain, name)
+            self._forgotten[key] = at
+            room = self._room(key)
+            for meeting in [m for m in room.meetings.values() if m.end is not None and m.end <= at]:
+                self._put_meeting((meeting.domain, meeting.id), None)
+            room.forget(at)
+            if not room.entries and not room.stays and not room.meetings:
+                del self.rooms[key]
+                self._examined.pop(key, None)
+
     def everything(self, keys: Iterable[RoomKey]) -> tuple[list[KeyedEntry], BatchChanges]:
         """Return all entries of some rooms, and a batch that writes all rows of these rooms into an empty store."""
         batch = BatchChanges(self._cursor)
         entries: list[KeyedEntry] = []
-        wanted = set(keys)
+        wanted = dict.fromkeys(keys)
         batch.notifications.update(
             (key, row) for key, row in self._pending.items() if (row.domain, row.room) in wanted
         )
         for key in wanted:
-            room = self.rooms[key]
-            entries.extend(zip(room.keys, room.entries, strict=True))
-            self._add_rows(batch, key, room)
+            if key in self._rows:
+                finalized, deadline, checkpoint = self._rows[key]
+                batch.rooms[key] = (finalized, deadline, None)
+                if checkpoint is not None:
+                    batch.checkpoints[key] = checkpoint
+            if key in self.rooms:
+                room = self.rooms[key]
+                entries.extend(zip(room.keys, room.entries, strict=True))
+                self._add_rows(batch, key, room)
         return sorted(entries, key=lambda keyed: keyed[1].position), batch
 
     def _add_rows(self, batch: BatchChanges, key: RoomKey, room: ShardRoom) -> None:
-        if room.row is not None:
-            batch.rooms[key] = (room.row.finalized, room.row.deadline, None)
-            if room.row.checkpoint is not None:
-                batch.checkpoints[key] = room.row.checkpoint
         if room.marks:
             batch.marks.append(MarkChange(*key, room.marks[0].at, room.marks[0].at, tuple(room.marks)))
         batch.stays.update(((*key, *stay_key), row) for stay_key, row in room.stays.items())
@@ -274,11 +350,9 @@ class ShardStore:
     def apply(self, batch: BatchChanges) -> None:
         """Write what a batch changes. Its inferred entries are appended separately."""
         for key, (finalized, deadline, _) in batch.rooms.items():
-            room = self._room(key)
-            room.row = RoomRow(finalized, deadline, None if room.row is None else room.row.checkpoint)
+            self._rows[key] = self._rows.get(key, _UNKNOWN)._replace(finalized=finalized, deadline=deadline)
         for key, checkpoint in batch.checkpoints.items():
-            room = self._room(key)
-            room.row = (room.row or _UNKNOWN)._replace(checkpoint=checkpoint)
+            self._rows[key] = self._rows.get(key, _UNKNOWN)._replace(checkpoint=checkpoint)
         for change in batch.marks:
             self._room((change.domain, change.room)).replace_marks(change)
         self._apply_rows(batch)
@@ -289,6 +363,7 @@ class ShardStore:
             else:
                 self._deferred[key] = deferred
         self._cursor = batch.cursor
+        self.position = max(self.position, batch.cursor)  # the entries before it may be forgotten
         del self._unread[: bisect_right(self._unread, batch.cursor, key=_position)]
 
     def _apply_rows(self, batch: BatchChanges) -> None:
@@ -362,6 +437,7 @@ class ShardStore:
         room = self.rooms.get(key)
         if room is None:
             room = self.rooms[key] = ShardRoom()
+            self._examined[key] = self.time
         return room
 
 
