@@ -173,12 +173,14 @@ COMMANDS = {
     ("webhook", "delete"): [("http://127.0.0.1:9/hook",)],
     ("demo",): [("--remove",)],
     ("completion",): [("bash",), ("zsh",), ("fish",)],
+    ("cluster", "status"): [(), ("--json",)],
+    ("cluster", "backfill"): [("no\x1b[31m", "--output", "out")],
 }  # fmt: skip
 """All commands that end, in an order in which each has something to print. `tour` prints a capture and a sample."""
 SHOWS_NAMES = [
     ("key", "list"), ("source", "list"), ("source", "dead-letters", "list"), ("source", "poll"), ("webhook", "deliveries"),
 ]  # fmt: skip
-SERVERS = {("serve",), ("webhook", "listen")}
+SERVERS = {("serve",), ("webhook", "listen"), ("cluster", "run")}
 
 
 def commands(group=main, before=()):

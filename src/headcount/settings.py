@@ -229,6 +229,11 @@ class TopicUrl(NamedTuple):
         """The topic of the entries that are older than what is known of their rooms."""
         return f"{self.topic}.late"
 
+    @property
+    def inferred(self) -> str:
+        """The topic of what the shards infer: the archive has it, too."""
+        return f"{self.topic}.inferred"
+
 
 class Setting(NamedTuple):
     """One setting."""

@@ -117,6 +117,7 @@ def test_a_wrong_command_line_is_one_line_with_a_hint(words, hint):
 
 CREATES = {"serve", "demo", "import", "restore"}
 WITHOUT_A_DATABASE = {"sessionize", "explain", "timeline", "attendance", "config", "completion"}
+WITHOUT_AN_EXISTING_ONE = {("webhook", "listen"), ("cluster", "run"), ("cluster", "backfill")}
 ARGUMENTS = {
     ("source", "create"): ["generic"],
     ("source", "update"): ["n", "--no-poll"],
@@ -132,7 +133,7 @@ ARGUMENTS = {
 
 def needing_a_database():
     for words, command in COMMANDS.items():
-        if words[1] not in CREATES | WITHOUT_A_DATABASE and words[1:] != ("webhook", "listen"):
+        if words[1] not in CREATES | WITHOUT_A_DATABASE and words[1:] not in WITHOUT_AN_EXISTING_ONE:
             named = [one for one in command.params if isinstance(one, click.Argument) and one.required]
             yield pytest.param(words[1:], ARGUMENTS.get(words[1:], ["n"] * len(named)), id=" ".join(words))
 

@@ -4,14 +4,19 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from random import Random
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from headcount import sessionize
 from headcount.ingest.topic_records import encode_record, record_key
 from headcount.kernel.events import Event, Kind
 from support.engines import kernel
+from support.engines import meetings_in as meetings_of
 from support.live_query import LiveQuery
 from support.stored import DOMAIN, entry_of, meetings_in
 
@@ -45,8 +50,12 @@ def records(events):
 @pytest.fixture
 def query(tmp_path, broker, postgres):
     topic = broker.topic(4)
-    started = LiveQuery(tmp_path, broker, postgres.database(), topic, "--records", "400")
-    started.topic = topic
+    archive = tmp_path / "archive"
+    started = LiveQuery(
+        tmp_path, broker, postgres.database(), topic, "--records", "400", "--archive", str(archive),
+        "--archive-trigger", "5 seconds",
+    )  # fmt: skip
+    started.topic, started.archive = topic, archive
     yield started
     if started.process is not None and started.process.poll() is None:
         started.kill()
@@ -77,8 +86,27 @@ def test_a_history_is_as_the_kernel_says_whatever_dies_meanwhile(query, broker, 
         elif number == 4:
             postgres.restart()
     query.until_processed(sent, 120)
-    assert meetings_in(query.store) == kernel(events, as_of=until + HOUR, domain=DOMAIN)
+    expected = kernel(events, as_of=until + HOUR, domain=DOMAIN)
+    assert meetings_in(query.store) == expected
+    query.until(lambda: archived(query) >= sent, 90)
     assert query.stop() == 0
+    assert meetings_of(sessionize(str(query.archive), as_of=until + HOUR, domain=DOMAIN)) == expected
+    output = query.archive.parent / "meetings"
+    command = ["cluster", "backfill", query.archive, "--output", output, "--as-of", until + HOUR, "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "headcount.cli", *map(str, command)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(done.stdout)["meetings"] == len(expected)
+    found = [pq.read_table(path) for path in output.glob("partition=*/meetings.parquet")]
+    assert sorted(pa.concat_tables(found)["id"].to_pylist()) == sorted(meeting.id for meeting in expected)
+
+
+def archived(query):
+    """Return how many events are in the archive."""
+    return sum(pq.read_metadata(path).num_rows for path in query.archive.rglob("*.parquet"))
 
 
 def kill_python_workers(pid):

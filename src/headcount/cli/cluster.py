@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from importlib.util import find_spec
 from threading import Event
 from typing import Any
 
@@ -10,9 +11,10 @@ import click
 from headcount.cli.console import echo, emit, json_option, rfc3339
 from headcount.cli.group import Group, main
 from headcount.cli.options import existing_store, with_settings
+from headcount.cli.param_types import DURATION, TIME
 from headcount.errors import BadInput, MissingExtra
+from headcount.kernel.events import Ms
 from headcount.settings import Settings
-from headcount.units import parse_duration
 
 _RULES = ("min_stay_s", "start_alone_s", "reset_alone_s", "late_grace_s", "reorder_window_s", "stale_after_s")
 
@@ -25,9 +27,8 @@ def cluster() -> None:
 @cluster.command(
     "run",
     examples=[
-        "headcount cluster run --database postgresql://… --log kafka://broker:9092/headcount.events \\",
-        "  --checkpoint /srv/checkpoint",
-        "headcount cluster run … --master spark://spark:7077 --checkpoint s3a://bucket/checkpoint",
+        "headcount cluster run --log kafka://broker:9092/headcount.events --checkpoint /srv/checkpoint",
+        "headcount cluster run --master spark://spark:7077 --tasks 8 --checkpoint s3a://bucket/checkpoint",
     ],
 )
 @click.option(
@@ -51,8 +52,13 @@ def cluster() -> None:
     "--partitions", type=click.IntRange(1, 10_000), default=64, metavar="N",
     help="Number of partitions of the topic if it does not exist yet.  [default: 64]",
 )  # fmt: skip
+@click.option("--archive", default="", metavar="DIR", help="Where the events are archived as Parquet files.")
 @click.option(
-    "--retention", default="24h", metavar="DURATION",
+    "--archive-trigger", default="1 minute", metavar="INTERVAL",
+    help="Time between two files of a partition in the archive.  [default: 1 minute]",
+)  # fmt: skip
+@click.option(
+    "--retention", type=DURATION, default="24h",
     help="Time that a shard knows the past of a room; events that are older are late for good.  [default: 24h]",
 )  # fmt: skip
 @click.option(
@@ -68,13 +74,8 @@ def run_cluster(*, settings: Settings, checkpoint: str, extra: tuple[str, ...], 
 
     Servers that answer requests are started with 'headcount serve --engine off'.
     """
-    from headcount.cli import find_pandas  # noqa: PLC0415 - which imports this module
-
-    find_pandas()
-    try:
-        from headcount.cluster.driver import RunOptions, SparkOptions, run_live  # noqa: PLC0415 - needs Spark
-    except ModuleNotFoundError as error:
-        raise MissingExtra("spark", error.name or "") from error
+    _require_spark()
+    from headcount.cluster.driver import RunOptions, SparkOptions, run_live  # noqa: PLC0415 - needs Spark
     from headcount.telemetry.logging import set_up_logging  # noqa: PLC0415 - help does not need it
 
     set_up_logging(settings["log_level"], settings["log_format"])
@@ -82,9 +83,21 @@ def run_cluster(*, settings: Settings, checkpoint: str, extra: tuple[str, ...], 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     spark = SparkOptions(options["master"], options["jars"], options["tasks"], _pairs(extra))
-    retention = parse_duration(options["retention"])
-    run = RunOptions(checkpoint, options["records"], options["trigger"], options["partitions"], retention)
+    run = RunOptions(
+        checkpoint, options["records"], options["trigger"], options["partitions"], options["retention"],
+        options["archive"], options["archive_trigger"],
+    )  # fmt: skip
     run_live(settings, spark, run, stopping)
+
+
+def _require_spark() -> None:
+    """Raise `MissingExtra` if a package that Spark needs is not installed."""
+    from headcount.cli import find_pandas  # noqa: PLC0415 - which imports this module
+
+    find_pandas()
+    for package in ("pyspark", "pandas", "pyarrow", "confluent_kafka", "psycopg"):
+        if find_spec(package) is None:
+            raise MissingExtra("spark", package)
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
@@ -92,6 +105,53 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
         if "=" not in text:
             raise BadInput(f"--conf needs a name and a value, such as spark.executor.memory=2g, not {text!r}")
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
+
+
+@cluster.command(
+    "backfill",
+    examples=["headcount cluster backfill /srv/archive --output meetings/ --as-of 2026-12-01T00:00:00Z"],
+)
+@click.argument("archive", metavar="DIR")
+@click.option(
+    "--output", required=True, metavar="DIR", help="Where the meetings are written, as Parquet files."
+)
+@click.option("--as-of", type=TIME, help="Time up to which events count (RFC 3339).  [default: now]")
+@click.option(
+    "--master", default="local[*]", metavar="URL", help="Spark master to run on.  [default: local[*]]"
+)
+@click.option(
+    "--conf", "extra", multiple=True, metavar="NAME=VALUE", help="Further setting of Spark; repeatable."
+)
+@json_option
+@with_settings("min_stay_s", "start_alone_s", "reset_alone_s", "late_grace_s")
+def backfill_archive(
+    *,
+    settings: Settings,
+    archive: str,
+    output: str,
+    as_of: Ms | None,
+    master: str,
+    extra: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Derive all meetings of an archive at once, without a database."""
+    _require_spark()
+    from headcount.cluster.backfill import backfill  # noqa: PLC0415 - needs Spark
+    from headcount.cluster.driver import SparkOptions, spark_session  # noqa: PLC0415 - likewise
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
+
+    until = new_clock().now() if as_of is None else as_of
+    session = spark_session(SparkOptions(master, extra=_pairs(extra), needs_kafka=False))
+    try:
+        done = backfill(session, archive, output, settings.rules(), until)
+    finally:
+        session.stop()
+    if as_json:
+        emit(done._asdict())
+    else:
+        echo(
+            f"{done.events:,} events in {done.partitions} partitions: {done.meetings:,} meetings in {output}"
+        )
 
 
 @cluster.command("status", examples=["headcount cluster status --database postgresql://…"])

@@ -6,7 +6,7 @@ what the query does.
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, Final, NamedTuple
@@ -16,7 +16,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
 
+from headcount.cluster.archive import start_archive
 from headcount.cluster.live import LiveSettings, Observer, start_query
 from headcount.cluster.shard import ShardSettings
 from headcount.cluster.shard_state import UnknownStateFormat
@@ -24,13 +26,15 @@ from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.events import Ms
 from headcount.settings import Settings, TopicUrl
-from headcount.store.database import LeadershipLost, StoreBusy
+from headcount.store.database import LeadershipLost, StoreBusy, file_of
 from headcount.store.open import open_store
 from headcount.store.shard_sink import ShardSink, StateMismatch
 
 CONNECTOR: Final = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
 _TIMEOUT_S: Final = 30.0
 _PAUSE_S: Final = 5.0
+_ARCHIVED: Final = 1_000_000
+"""Records in one batch of the archive."""
 _FINAL: Final = (LeadershipLost, StateMismatch, UnknownStateFormat)
 """Errors after which another start would fail again."""
 
@@ -44,12 +48,14 @@ class SparkOptions(NamedTuple):
     jars: str = ""
     shuffle_partitions: int = 2
     extra: Mapping[str, str] = {}
+    needs_kafka: bool = True
 
 
 class RunOptions(NamedTuple):
     """How a live query runs: where its state is, how many records a batch has, and how often there is one.
 
     `partitions` are those of a topic that does not exist yet. `retention` is how long a shard knows the past of a room.
+    `archive` is the directory of the archive, or '', and `archive_trigger` the time between two files of a partition.
     """
 
     checkpoint: str
@@ -57,6 +63,8 @@ class RunOptions(NamedTuple):
     trigger: str = "1 second"
     partitions: int = 64
     retention: Ms = 86_400_000
+    archive: str = ""
+    archive_trigger: str = "1 minute"
 
 
 def spark_session(options: SparkOptions) -> SparkSession:
@@ -75,7 +83,7 @@ def spark_session(options: SparkOptions) -> SparkSession:
         "spark.speculation": "false",  # two tasks of one shard would write the same round
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        **_jars(options.jars),
+        **(_jars(options.jars) if options.needs_kafka else {}),
         **options.extra,
     }
     builder = SparkSession.builder.master(options.master).appName("headcount")
@@ -103,8 +111,14 @@ def run_live(settings: Settings, spark: SparkOptions, run: RunOptions, stopping:
 
     It begins an epoch: a query that runs elsewhere for the same database writes nothing more.
     """
+    if file_of(settings["database"]) is not None:
+        raise BadInput(
+            "the results of a cluster are written by several processes: the database must be a postgresql:// URL",
+            where=settings.origins["database"],
+        )
     topic = required_topic(settings)
-    partitions = prepare_topic(topic, run.partitions)
+    partitions = prepare_topic(topic, topic.topic, run.partitions)
+    prepare_topic(topic, topic.inferred, partitions)
     store = open_store(settings["database"], durability=settings["durability"])
     require_same_rules(store, settings.rules())
     ShardSink(store.database).prepare(partitions)
@@ -125,9 +139,13 @@ def run_live(settings: Settings, spark: SparkOptions, run: RunOptions, stopping:
 def _run_once(session: SparkSession, live: LiveSettings, run: RunOptions, stopping: Event) -> None:
     """Run the query until it fails or is stopped. Raise `HeadcountError` if it would fail again."""
     observer = Observer(live)
-    query = start_query(session, live, observer, run.checkpoint, records=run.records, trigger=run.trigger)
+    query = start_query(session, live, observer, run.checkpoint, limit=run.records, trigger=run.trigger)
+    queries = [query]
     try:
+        if run.archive:
+            queries.append(_start_archive(session, live, run))
         while not stopping.is_set() and not query.awaitTermination(1):
+            _require_running(queries)
             observer.behind = _records_behind(query.lastProgress, live.partitions)
             observer.report()
     except StoreBusy as error:
@@ -142,7 +160,23 @@ def _run_once(session: SparkSession, live: LiveSettings, run: RunOptions, stoppi
         log.error("the live query failed; it starts again from its last batch", reason=reason)  # noqa: TRY400 - Spark's own text has the traces
         stopping.wait(_PAUSE_S)
     finally:
-        query.stop()
+        for one in queries:
+            one.stop()
+
+
+def _start_archive(session: SparkSession, live: LiveSettings, run: RunOptions) -> StreamingQuery:
+    return start_archive(
+        session, live.topic, live.partitions, run.archive, f"{run.checkpoint}-archive", limit=_ARCHIVED,
+        trigger=run.archive_trigger,
+    )  # fmt: skip
+
+
+def _require_running(queries: Sequence[StreamingQuery]) -> None:
+    """Raise the error of a query that has failed."""
+    for query in queries:
+        error = query.exception()
+        if error is not None:
+            raise error
 
 
 def _records_behind(progress: Any, partitions: int) -> int:
@@ -161,22 +195,22 @@ def required_topic(settings: Settings) -> TopicUrl:
     return topic
 
 
-def prepare_topic(topic: TopicUrl, partitions: int) -> int:
-    """Create the topic with this number of partitions if it does not exist, and return how many it has.
+def prepare_topic(topic: TopicUrl, name: str, partitions: int) -> int:
+    """Create a topic with this number of partitions if it does not exist, and return how many it has.
 
     Raise `BadInput` if it does not record when its broker appended a record, and `HeadcountError` if no broker answers.
     """
     client = AdminClient({"bootstrap.servers": topic.servers, **dict(topic.options)})
     try:
         known = client.list_topics(timeout=_TIMEOUT_S).topics
-        if topic.topic not in known:
-            _create(client, topic.topic, partitions)
+        if name not in known:
+            _create(client, name, partitions)
             return partitions
-        _require_append_time(client, topic.topic)
+        _require_append_time(client, name)
     except KafkaException as error:
         reason = error.args[0].str() if error.args else str(error)
         raise HeadcountError(f"{topic.servers}: the Kafka brokers do not answer: {reason}") from error
-    return len(known[topic.topic].partitions)
+    return len(known[name].partitions)
 
 
 def _create(client: AdminClient, topic: str, partitions: int) -> None:

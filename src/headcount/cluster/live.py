@@ -15,18 +15,15 @@ from typing import Any, Final
 
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as sql
 from pyspark.sql.streaming import StatefulProcessor, StatefulProcessorHandle
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.stateful_processor import ExpiredTimerInfo, MapState, TimerValues
 
-from headcount.cluster.dead_letters import BadRecord, DeadLetters
+from headcount.cluster.further_topics import FurtherTopics
+from headcount.cluster.records import COLUMNS, decode_records, read_topic
 from headcount.cluster.shard import Shard, ShardSettings, round_time
 from headcount.cluster.shard_state import Head
-from headcount.errors import BadInput
-from headcount.ingest.topic_records import decode_record, require_partition
 from headcount.kernel.events import Ms
-from headcount.limits import WIDEST_LIMITS
 from headcount.settings import TopicUrl
 from headcount.store.database import StoreBusy
 from headcount.store.open import connect
@@ -58,7 +55,7 @@ class Worker:
     def __init__(self, settings: LiveSettings) -> None:
         self._sink = ShardSink(connect(settings.database))
         self._epoch = settings.epoch
-        self.dead_letters = DeadLetters(settings.topic)
+        self.topics = FurtherTopics(settings.topic)
         self.shards: dict[int, Shard] = {}
 
     def write(self, shard: int, number: int, batches: Sequence[BatchChanges]) -> None:
@@ -106,8 +103,9 @@ class ShardProcessor(StatefulProcessor):
         timerValues: TimerValues,  # noqa: N803 - likewise
     ) -> Iterator[pd.DataFrame]:
         records = pd.concat(list(rows)).sort_values("offset")
-        entries, bad = read_records(records, self._settings.partitions)
-        self._worker.dead_letters.append(bad)
+        columns = (records[name].tolist() for name in COLUMNS)
+        entries, bad = decode_records(*columns, partitions=self._settings.partitions)
+        self._worker.topics.append_bad(bad)
         newest = int(records["timestamp"].iloc[-1])
         now = timerValues.getCurrentProcessingTimeInMs()
         yield self._round(int(key[0]), entries, round_time(newest, now), now, len(bad), newest - 1)
@@ -133,7 +131,8 @@ class ShardProcessor(StatefulProcessor):
         before = head.version
         batches = shard.work(head, self._chunks, entries, time)
         late = shard.take_late()
-        self._worker.dead_letters.append_late(late)
+        self._worker.topics.append_late(late)
+        self._worker.topics.append_inferred([entry for batch in batches for entry in batch.inferred])
         if head.version != before:
             self._worker.write(number, head.version, batches)
             self._head.update((head.encode(),))
@@ -172,22 +171,6 @@ class SparkChunks:
         self._state.removeKey((number,))
 
 
-def read_records(records: pd.DataFrame, partitions: int) -> tuple[list[LogEntry], list[BadRecord]]:
-    """Return the entries of records in order, and the records that cannot be read."""
-    entries: list[LogEntry] = []
-    bad: list[BadRecord] = []
-    columns = (records[name].tolist() for name in ("partition", "offset", "key", "value", "timestamp"))
-    for partition, offset, key, value, timestamp in zip(*columns, strict=True):
-        try:
-            entry = decode_record(key, value, timestamp, WIDEST_LIMITS)
-            require_partition(key, partition, partitions)
-        except BadInput as error:
-            bad.append(BadRecord(partition, offset, key, value, str(error)))
-        else:
-            entries.append(entry)
-    return entries, bad
-
-
 class Observer:
     """Runs each batch, whose tasks write the results, and reports the progress of the query."""
 
@@ -220,23 +203,13 @@ def start_query(
     observer: Observer,
     checkpoint: str,
     *,
-    records: int,
+    limit: int,
     trigger: str,
 ) -> StreamingQuery:
-    """Start the query. A batch has at most `records` records; `trigger` is the interval of batches, like `1 second`."""
-    options = {
-        "kafka.bootstrap.servers": settings.topic.servers,
-        "subscribe": settings.topic.topic,
-        "startingOffsets": "earliest",
-        "maxOffsetsPerTrigger": str(records),
-        **{f"kafka.{name}": value for name, value in settings.topic.options},
-    }
-    source = spark.readStream.format("kafka").options(**options).load()
-    columns = ("partition", "offset", "key", "value", sql.unix_millis("timestamp").alias("timestamp"))
-    rounds = (
-        source.select(*columns)
-        .groupBy("partition")
-        .transformWithStateInPandas(ShardProcessor(settings), _COLUMNS, "Update", "ProcessingTime")
+    """Start the query. A batch has at most `limit` records; `trigger` is the interval of batches, like `1 second`."""
+    records = read_topic(spark, settings.topic, (settings.topic.topic,), limit)
+    rounds = records.groupBy("partition").transformWithStateInPandas(
+        ShardProcessor(settings), _COLUMNS, "Update", "ProcessingTime"
     )
     writer = rounds.writeStream.outputMode("update").foreachBatch(observer).trigger(processingTime=trigger)
     return writer.option("checkpointLocation", checkpoint).start()

@@ -67,9 +67,9 @@ def partition_of(key: bytes, partitions: int) -> int:
     return ((found ^ found >> 15) & 0x7FFFFFFF) % partitions
 
 
-def require_partition(key: bytes, partition: int, partitions: int) -> None:
-    """Raise `BadInput` if a record is in another partition than the others of its room."""
-    expected = partition_of(key, partitions)
+def require_partition(entry: LogEntry, partition: int, partitions: int) -> None:
+    """Raise `BadInput` if the record of an entry is in another partition than the others of its room."""
+    expected = partition_of(record_key(entry.domain, entry.room), partitions)
     if partition != expected:
         raise BadInput(
             f"the record is in partition {partition}, and its room belongs to partition {expected}: let the producer"

@@ -1,7 +1,6 @@
-"""Dead letters: records that cannot be processed go to topics of their own, and nothing stops.
+"""Further topics of a cell: dead letters, entries that came too late, and what the shards infer.
 
-Records that cannot be read go to one topic, and entries that are older than what a shard knows of their room to another.
-Responsible for appending them. Must not know why a record cannot be processed.
+Responsible for appending to them. Must not know why a record cannot be processed.
 """
 
 from collections.abc import Sequence
@@ -28,14 +27,14 @@ class BadRecord(NamedTuple):
     reason: str
 
 
-class DeadLetters:
-    """The topics of the records that cannot be processed. It connects when there is the first one."""
+class FurtherTopics:
+    """The topics that the shards write. They connect when there is the first record."""
 
     def __init__(self, topic: TopicUrl) -> None:
         self._topic = topic
         self._producer: Producer | None = None
 
-    def append(self, records: Sequence[BadRecord]) -> None:
+    def append_bad(self, records: Sequence[BadRecord]) -> None:
         """Append records as they are, with the reason and their place in the headers. Raise `StoreBusy` if that fails."""
         for record in records:
             headers: dict[str, str | bytes | None] = {
@@ -49,9 +48,16 @@ class DeadLetters:
 
     def append_late(self, entries: Sequence[LogEntry]) -> None:
         """Append entries that are older than what their shard knows. Raise `StoreBusy` if that fails."""
+        self._append(self._topic.late, entries)
+
+    def append_inferred(self, entries: Sequence[LogEntry]) -> None:
+        """Append what a shard has inferred. Raise `StoreBusy` if that fails."""
+        self._append(self._topic.inferred, entries)
+
+    def _append(self, topic: str, entries: Sequence[LogEntry]) -> None:
         for entry in entries:
             key, value = encode_record(entry)
-            self._connected().produce(self._topic.late, value, key)
+            self._connected().produce(topic, value, key)
         self._flush()
 
     def _connected(self) -> Producer:
@@ -61,6 +67,4 @@ class DeadLetters:
 
     def _flush(self) -> None:
         if self._producer is not None and self._producer.flush(_TIMEOUT_S):
-            raise StoreBusy(
-                "records that cannot be processed cannot be stored now", where=self._topic.servers
-            )
+            raise StoreBusy("the Kafka brokers cannot store records now", where=self._topic.servers)

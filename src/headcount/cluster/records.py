@@ -1,0 +1,57 @@
+"""Records: those of a topic as Spark reads them, and the entries in them.
+
+Responsible for reading and decoding them. Must not know what happens to the entries.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sql
+
+from headcount.cluster.further_topics import BadRecord
+from headcount.errors import BadInput
+from headcount.ingest.topic_records import decode_record, require_partition
+from headcount.kernel.events import Ms
+from headcount.limits import WIDEST_LIMITS
+from headcount.settings import TopicUrl
+from headcount.store.records import LogEntry
+
+COLUMNS: Final = ("partition", "offset", "timestamp", "key", "value")
+"""Columns of a record; `timestamp` is the time of receipt in ms."""
+
+
+def read_topic(spark: SparkSession, topic: TopicUrl, names: Sequence[str], limit: int) -> DataFrame:
+    """Return the records of topics from their beginning, at most `limit` in a batch."""
+    options = {
+        "kafka.bootstrap.servers": topic.servers,
+        "subscribe": ",".join(names),
+        "startingOffsets": "earliest",
+        "maxOffsetsPerTrigger": str(limit),
+        **{f"kafka.{name}": value for name, value in topic.options},
+    }
+    source = spark.readStream.format("kafka").options(**options).load()
+    return source.withColumn("timestamp", sql.unix_millis("timestamp")).select(*COLUMNS)
+
+
+def decode_records(
+    numbers: Iterable[int],
+    offsets: Iterable[int],
+    times: Iterable[Ms],
+    keys: Iterable[bytes | None],
+    values: Iterable[bytes | None],
+    *,
+    partitions: int,
+) -> tuple[list[LogEntry], list[BadRecord]]:
+    """Return the entries of records in their order, and the records that cannot be read."""
+    entries: list[LogEntry] = []
+    bad: list[BadRecord] = []
+    for partition, offset, received, key, value in zip(numbers, offsets, times, keys, values, strict=True):
+        try:
+            entry = decode_record(key, value, received, WIDEST_LIMITS)
+            require_partition(entry, partition, partitions)
+        except BadInput as error:
+            bad.append(BadRecord(partition, offset, key, value, str(error)))
+        else:
+            entries.append(entry)
+    return entries, bad
