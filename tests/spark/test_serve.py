@@ -1,0 +1,51 @@
+"""A server without an engine appends to the topic, and answers from what the live query has written."""
+
+import httpx2 as httpx
+import pytest
+
+from support.live_query import LiveQuery
+from support.running_service import Running
+
+
+@pytest.fixture
+def cluster(tmp_path, broker, postgres):
+    database, topic = postgres.database(), broker.topic(4)
+    query = LiveQuery(tmp_path, broker, database, topic)
+    query.start()
+    server = Running(
+        tmp_path, database, engine="off", log=f"kafka://{broker.servers}/{topic}", request_timeout_s=5
+    )
+    server.start()
+    yield query, server
+    server.stop()
+    assert query.stop() == 0
+
+
+def event(kind, who, room="standup", **more):
+    return {"kind": kind, "room": room, "participant_id": who, **more}
+
+
+def test_events_are_visible_when_the_request_that_waits_is_answered(cluster, broker):
+    query, server = cluster
+    query.until(lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
+    with server.client() as client:
+        sent = client.post(
+            "/events?wait=true", json=[event("join", "ann", user_name="Ann"), event("join", "bob")]
+        )
+        assert sent.status_code == 200, sent.text
+        present = client.get("/rooms/standup/presence").json()["data"]
+        assert [one["id"] for one in present] == ["ann", "bob"]
+        again = [event("join", "cid", id="one"), event("join", "cid", id="one")]
+        assert client.post("/events", json=again).json()["accepted"] == 2
+        broker.process.kill()
+        broker.process.wait()
+        refused = client.post("/events", json=event("leave", "ann"))
+        assert refused.status_code == 503
+        assert "Kafka" in refused.json()["info"]
+        broker.start()
+        query.until(lambda: client.post("/events", json=event("leave", "ann")).status_code == 200)
+        snapshot = client.post("/rooms/standup/snapshot", json={"participants": [{"participant_id": "cid"}]})
+        assert snapshot.status_code == 200, snapshot.text
+        query.until(
+            lambda: [one["id"] for one in client.get("/rooms/standup/presence").json()["data"]] == ["cid"]
+        )
