@@ -27,11 +27,16 @@ _PRODUCER: Final = {
 }
 
 
+_SHARE_OF_TIMEOUT: Final = 0.8
+
+
 class KafkaLog(Log):
     """The log in a topic. What is read from the log, is read from the database."""
 
     def __init__(self, database: Database, url: TopicUrl, timeout_s: float) -> None:
+        """`timeout_s` is that of a request, which must still be answered when the brokers have not answered."""
         super().__init__(database)
+        timeout_s *= _SHARE_OF_TIMEOUT
         self._url = url
         self._timeout_s = timeout_s
         self._producer = producer(url, timeout_s)
