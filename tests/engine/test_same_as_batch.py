@@ -1,4 +1,7 @@
-"""The store and the engine agree with `sessionize` on the same events (R13), ids included, and with the oracle on presence."""
+"""The store and an engine agree with `sessionize` on the same events (R13), ids included, and with the oracle on presence.
+
+So do the shards of a cluster, wherever they are restored from their state.
+"""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 from headcount.engine.engine import REORDER_WINDOW_MS
 from support.engines import NEW_YEAR, kernel
 from support.oracle import oracle_presence
+from support.shards import StoredShards
 from support.stored import StoredEngine, shifted
 from support.strategies import (
     EAGER,
@@ -21,9 +25,14 @@ from support.strategies import (
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def tables(folder, order, rules, as_of, ticks=(), restarts=(), **options):
+@pytest.fixture(params=[StoredEngine, StoredShards], ids=["engine", "shards"])
+def made(request, small_chunks):
+    return request.param
+
+
+def tables(made, folder, order, rules, as_of, ticks=(), restarts=(), **options):
     """Return meetings and presence of `order` in the tables at `as_of`, with ticks and restarts of the engine."""
-    stored = StoredEngine(folder, rules, **options)
+    stored = made(folder, rules, **options)
     try:
         for number, event in enumerate(order):
             if number < len(ticks):
@@ -43,7 +52,7 @@ def truth(events, as_of, rules):
 
 @QUICK
 @given(st.data())
-def test_projections_agree_with_the_kernel_in_any_order_with_restarts_anywhere(folder, data):
+def test_projections_agree_with_the_kernel_in_any_order_with_restarts_anywhere(made, folder, data):
     rules = data.draw(rule_numbers())
     events = [shifted(event) for event in data.draw(histories(rules))]
     as_of = data.draw(asked_as_of([*events], rules))
@@ -52,25 +61,25 @@ def test_projections_agree_with_the_kernel_in_any_order_with_restarts_anywhere(f
     ticks = sorted(data.draw(st.lists(moments, max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
     waits = data.draw(st.sampled_from((0, 1, REORDER_WINDOW_MS, 2 * REORDER_WINDOW_MS)))
-    found = tables(folder, order, rules, as_of, ticks, restarts, reorder_window=waits)
+    found = tables(made, folder, order, rules, as_of, ticks, restarts, reorder_window=waits)
     assert found == truth(events, as_of, rules)
 
 
 @QUICK
 @given(st.data())
-def test_inferred_leaves_are_confirmed_or_overridden_alike(folder, data):
+def test_inferred_leaves_are_confirmed_or_overridden_alike(made, folder, data):
     events = [shifted(event) for event in data.draw(uncertain_histories())]
     as_of = data.draw(asked_as_of([*events], EAGER))
     order = data.draw(st.permutations(events))
     ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 30), max_size=len(order))))
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
-    found = tables(folder, order, EAGER, as_of, ticks, restarts)
+    found = tables(made, folder, order, EAGER, as_of, ticks, restarts)
     assert found == truth(events, as_of, EAGER)
 
 
 @QUICK
 @given(st.data())
-def test_small_batches_and_checkpoints_change_nothing(folder, data):
+def test_small_batches_and_checkpoints_change_nothing(made, folder, data):
     """With a round after every few entries, a checkpoint after each, and nobody kept in memory."""
     events = [shifted(event) for event in data.draw(tidy_histories())]
     as_of = data.draw(asked_as_of([*events], SCALED))
@@ -78,7 +87,6 @@ def test_small_batches_and_checkpoints_change_nothing(folder, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headcount.engine.room_cache._CHECKPOINT_EVENTS", 0)
         ticks = sorted(data.draw(st.lists(st.integers(NEW_YEAR - 5, NEW_YEAR + 3_000), max_size=len(order))))
-        found = tables(
-            folder, order, SCALED, as_of, ticks, range(len(order)), batch_size=data.draw(st.integers(1, 4))
-        )
+        options = {"batch_size": data.draw(st.integers(1, 4))} if made is StoredEngine else {}
+        found = tables(made, folder, order, SCALED, as_of, ticks, range(len(order)), **options)
     assert found == truth(events, as_of, SCALED)

@@ -3,6 +3,7 @@
 from headcount.cluster.shard import Shard, ShardSettings
 from headcount.cluster.shard_state import Head
 from headcount.kernel.rules import Rules
+from headcount.store.open import open_store
 from headcount.store.shard_sink import ShardSink
 from support.stored import DOMAIN, entry_of, meetings_in, presence_in
 
@@ -95,3 +96,16 @@ class ShardedEngine:
 
     def presence(self):
         return presence_in(self.store)
+
+
+class StoredShards(ShardedEngine):
+    """The same, with a store of its own in a folder."""
+
+    def __init__(self, folder, rules=None, **settings):
+        self.path = folder / "shards.db"
+        super().__init__(open_store(str(self.path), durability="off"), rules, **settings)
+
+    def close(self):
+        self.store.close()
+        for file in self.path.parent.glob(f"{self.path.name}*"):
+            file.unlink()

@@ -71,7 +71,7 @@ class Head(msgspec.Struct, array_like=True):
         if head.format > FORMAT:
             raise UnknownStateFormat(
                 f"the state of this shard has format {head.format}, and this release reads up to {FORMAT}: run the"
-                " release that wrote it, or rebuild the state from the archive"
+                " release that wrote it, or start with a new database and a new checkpoint"
             )
         return head
 

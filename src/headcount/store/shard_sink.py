@@ -41,7 +41,16 @@ class ShardSink:
         self._database = database
 
     def prepare(self, shards: int) -> None:
-        """Add the rows of shards that have never written."""
+        """Add the rows of this number of shards. Raise `StateMismatch` if the tables were written by another number.
+
+        Then rooms would be in other shards than before, and their state would be lost.
+        """
+        known = len(self.rounds())
+        if known not in (0, shards):
+            raise StateMismatch(
+                f"the topic has {shards} partitions, and the tables were written by {known} shards: the number of"
+                " partitions cannot change. Use a new database, topic and checkpoint"
+            )
         with self._database.writing() as connection:
             connection.write("insert_shard", [(shard, 0) for shard in range(shards)])
 
@@ -88,6 +97,6 @@ class ShardSink:
             written = "no round" if row is None else f"round {row[0]}"
             raise StateMismatch(
                 f"the state of shard {shard} has come to round {number}, and the tables have {written}: the checkpoint"
-                " and the database do not belong together. If one of them was lost or restored, rebuild both from the"
-                " archive"
+                " and the database do not belong together. If one of them was lost or restored, start with a new"
+                " database and a new checkpoint: the topic still has its events"
             )
