@@ -12,7 +12,7 @@ DEMO := build/demo
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench soak crash-test attack format clean
+.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,11 @@ bench: $(STAMP)  ## run all benchmarks, and print their tables and that of the k
 	$(BIN)/python bench/sources.py
 	$(BIN)/python bench/webhooks.py
 	$(BIN)/python bench/figures.py
+
+bench-cluster: $(STAMP)  ## measure a cluster on this machine: Kafka, Spark and PostgreSQL
+	@tests/install_servers.sh
+	@tests/install_cluster.sh
+	build/cluster/venv/bin/python bench/cluster.py
 
 soak: $(STAMP)  ## run the server under a mixed load for SOAK_MINUTES (default: 10); fails if memory grows or an event is lost
 	$(BIN)/python bench/soak.py

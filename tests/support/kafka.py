@@ -5,11 +5,11 @@ import signal
 import subprocess
 import tempfile
 import time
-from itertools import count
+from itertools import count, repeat
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 from support.servers import PATIENCE_S, free_port
 
@@ -76,21 +76,33 @@ class Broker:
         self.process.wait(PATIENCE_S)
         self.start()
 
-    def topic(self, partitions):
+    def topic(self, partitions, recorded="LogAppendTime"):
         """Create a topic that records the time of receipt, and return its name."""
         name = f"topic-{next(NUMBERS)}"
-        config = {"message.timestamp.type": "LogAppendTime"}
+        config = {"message.timestamp.type": recorded, "retention.ms": "-1"}
         admin = AdminClient({"bootstrap.servers": self.servers})
         admin.create_topics([NewTopic(name, partitions, config=config)])[name].result(PATIENCE_S)
         return name
 
-    def produce(self, topic, records):
+    def produce(self, topic, records, times=None):
         """Append records, pairs of key and value, as a Java client would distribute them."""
         producer = Producer({"bootstrap.servers": self.servers, "partitioner": "murmur2_random"})
-        for key, value in records:
-            producer.produce(topic, value, key)
+        for (key, value), at in zip(records, times or repeat(0), strict=False):
+            producer.produce(topic, value, key, timestamp=at)
             producer.poll(0)
         assert producer.flush(PATIENCE_S) == 0
+
+    def received_at(self, partitions, records, times):
+        """Return a new topic with records that its broker seems to have received at these times."""
+        topic = self.topic(partitions, recorded="CreateTime")
+        self.produce(topic, records, times)
+        entry = ConfigEntry(
+            "message.timestamp.type", "LogAppendTime", incremental_operation=AlterConfigOpType.SET
+        )
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        admin.incremental_alter_configs([resource])[resource].result(PATIENCE_S)
+        return topic
 
     def consume(self, topic, number):
         """Return so many messages of a topic from its beginning."""

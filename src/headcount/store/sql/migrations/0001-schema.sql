@@ -57,7 +57,7 @@ create table cell_progress (
   batches bigint not null,
   entries bigint not null,
   bad_records bigint not null,
-  behind smallint not null
+  behind bigint not null
 );
 
 insert into cell_progress (
