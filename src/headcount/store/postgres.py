@@ -8,6 +8,7 @@ Responsible for connections and their errors. Must not know the tables.
 import select
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from enum import IntEnum
 from typing import Any, Final
 
 import psycopg
@@ -20,8 +21,6 @@ from headcount.store.statements import for_postgres, insert_target, statement
 
 _BULK_ROWS: Final = 5_000
 _MIN_COPIED_ROWS: Final = 20
-_LOG_LOCK: Final = 7_205_759_403
-_MESSAGES_LOCK: Final = 7_205_759_405
 _POOL_SIZE: Final = 10
 _TIMEOUT_S: Final = 10
 CONNECTION_TIMEOUTS: Final[dict[str, Any]] = {
@@ -32,6 +31,14 @@ CONNECTION_TIMEOUTS: Final[dict[str, Any]] = {
     "keepalives_count": 2,
 }
 """Limits within which a lost server, or a firewall that drops packets, is noticed."""
+
+
+class AdvisoryLock(IntEnum):
+    """The numbers of all advisory locks of Headcount in a database."""
+
+    LOG = 7_205_759_403
+    LEADER = 7_205_759_404
+    MESSAGES = 7_205_759_405
 
 
 class PostgresConnection:
@@ -58,11 +65,11 @@ class PostgresConnection:
 
     def lock_log(self) -> None:
         """Lock the end of the log for this transaction."""
-        self.raw.execute("select pg_advisory_xact_lock(%s)", (_LOG_LOCK,))
+        self.raw.execute("select pg_advisory_xact_lock(%s)", (AdvisoryLock.LOG,))
 
     def lock_messages(self) -> None:
         """Lock the end of the outbox for this transaction."""
-        self.raw.execute("select pg_advisory_xact_lock(%s)", (_MESSAGES_LOCK,))
+        self.raw.execute("select pg_advisory_xact_lock(%s)", (AdvisoryLock.MESSAGES,))
 
     def lock_epoch(self) -> int:
         """Return the epoch, which nobody can change until this transaction ends. Several may hold this lock."""

@@ -11,13 +11,12 @@ from typing import Any, Final
 import psycopg
 
 from headcount.store.database import StoreBusy
-from headcount.store.postgres import CONNECTION_TIMEOUTS
+from headcount.store.postgres import CONNECTION_TIMEOUTS, AdvisoryLock
 from headcount.store.statements import for_postgres, statement
 
 _HEARTBEAT_S: Final = 2
 _TIMEOUT_S: Final = 6
 """A leader without a heartbeat for this time is terminated."""
-_LOCK: Final = 7_205_759_404
 
 
 class PostgresLeadership:
@@ -60,7 +59,7 @@ class PostgresLeadership:
         session, self._session, self._epoch = self._session, None, None
         if session is not None:
             with suppress(psycopg.Error):
-                session.execute(_sql("release_leader_lock"), {"lock": _LOCK})
+                session.execute(_sql("release_leader_lock"), {"lock": AdvisoryLock.LEADER})
             session.close()
 
     def _try_lock(self) -> int | None:
@@ -68,7 +67,7 @@ class PostgresLeadership:
             timeouts = {**CONNECTION_TIMEOUTS, "connect_timeout": _TIMEOUT_S}
             self._session = psycopg.connect(self._url, autocommit=True, **timeouts)
         session = self._session
-        row = session.execute(_sql("try_leader_lock"), {"lock": _LOCK}).fetchone()
+        row = session.execute(_sql("try_leader_lock"), {"lock": AdvisoryLock.LEADER}).fetchone()
         if row is None or not row[0]:
             session.execute(_sql("terminate_silent_leader"), {"timeout_ms": _TIMEOUT_S * 1_000})
             return None
