@@ -24,11 +24,14 @@ from headcount.maintenance.health import (
     check_source,
     check_stays,
     measure_lag,
+    query_lag,
+    query_runs,
     read_state,
 )
 from headcount.settings import Settings
 from headcount.sources.registry import POLL_ONLY_SOURCES
 from headcount.store.open import Store, open_store
+from headcount.store.shard_sink import Progress, ShardSink
 from headcount.store.sqlite import SqliteDatabase, companions
 from headcount.timestamps import format_timestamp
 from headcount.units import format_duration
@@ -135,6 +138,9 @@ def _clock(store: Store, now: Ms) -> Line:
 
 
 def _engine(store: Store, now: Ms, max_lag_s: float) -> Line:
+    progress = ShardSink(store.database).progress()
+    if progress is not None:
+        return _live_query(progress, now, max_lag_s)
     cursor, _ = store.projections.cursor()
     lag = measure_lag(store, cursor, now)
     text = f"{lag.entries:,} events are not processed, the oldest for {lag.seconds:.0f} s"
@@ -145,6 +151,16 @@ def _engine(store: Store, now: Ms, max_lag_s: float) -> Line:
     end, received = store.log.end()
     last = f"the last of {end:,} log entries arrived {_ago(now - received)}" if end else "no events yet"
     return Line("engine", True, f"all events are processed; {last}")
+
+
+def _live_query(progress: Progress, now: Ms, max_lag_s: float) -> Line:
+    lag = query_lag(progress, now)
+    text = f"the live query of the cluster has {lag.entries:,} unread records, and reported {_ago(now - progress.reported)}"
+    for finding in check_engine(lag, max_lag_s, is_alive=query_runs(progress, now)):
+        return Line(
+            "engine", False, f"{text}. Check that 'headcount cluster run' runs, and read its log", finding
+        )
+    return Line("engine", True, text)
 
 
 def _rooms(state: StoreState) -> Iterator[Line]:

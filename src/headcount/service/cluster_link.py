@@ -14,14 +14,12 @@ import structlog
 
 from headcount.engine.engine import EngineStats
 from headcount.kernel.events import Ms
-from headcount.maintenance.health import Lag
+from headcount.maintenance.health import Lag, query_lag, query_runs
 from headcount.store.database import StoreError
 from headcount.store.leadership import Leadership
 from headcount.store.shard_sink import Progress, ShardSink
 
 _POLL_S: Final = 0.2
-_SILENCE_MS: Final[Ms] = 15_000
-"""A query without a report for this time has stopped: it reports after each batch, also without new events."""
 
 log = structlog.get_logger("headcount.engine")
 
@@ -71,7 +69,7 @@ class ClusterLink:
     def alive(self) -> bool:
         """Return whether the query has reported its progress recently."""
         progress = self._progress
-        return progress is not None and self._wall_time() - progress.reported < _SILENCE_MS
+        return progress is not None and query_runs(progress, self._wall_time())
 
     def ended(self) -> bool:
         """Return False: there is no process that could end."""
@@ -83,10 +81,7 @@ class ClusterLink:
 
     def lag(self, now: Ms) -> Lag:
         """Return how far the query is behind the topic."""
-        progress = self._progress
-        if progress is None or not progress.behind:
-            return Lag(0, 0.0)
-        return Lag(progress.behind, max(0.0, (now - progress.processed_until) / 1_000))
+        return Lag(0, 0.0) if self._progress is None else query_lag(self._progress, now)
 
     def stats(self) -> EngineStats | None:
         """Return the counters of the query, if this service leads."""

@@ -46,7 +46,7 @@ def report(cluster, *, ago=0, behind=0):
     ShardSink(cluster.store.database).report(progress, cluster.epoch)
 
 
-def test_a_server_without_an_engine_answers_from_the_tables_and_refuses_events(cluster, server):
+def test_a_server_without_an_engine_answers_from_the_tables_and_refuses_events(cluster, server, database):
     headers = {"Authorization": f"Bearer {server.key}"}
     with httpx.Client(base_url=server.url, headers=headers) as client:
         answer = client.get("/readyz")
@@ -64,8 +64,15 @@ def test_a_server_without_an_engine_answers_from_the_tables_and_refuses_events(c
         wait_until(lambda: client.get("/readyz").status_code == 200, 10)
         (meeting,) = client.get("/v1/meetings").json()["data"]
         assert [one["participant_id"] for one in meeting["participants"]] == ["ann", "bob"]
+        checked = headcount("doctor", "--database", database, check=False).stdout
+        assert "ok     engine      the live query of the cluster has 0 unread records" in checked
         report(cluster, behind=100_000)
         wait_until(lambda: "\nheadcount_engine_lag_entries 100000.0\n" in client.get("/metrics").text)
+        report(cluster, ago=MINUTE)
+        wait_until(lambda: "does not run" in client.get("/readyz").text)
+        checked = headcount("doctor", "--database", database, check=False)
+        assert "Check that 'headcount cluster run' runs" in checked.stdout
+        assert checked.returncode == 1
 
 
 def test_the_server_that_leads_delivers_and_the_driver_keeps_its_epoch(cluster, server, tmp_path, database):
