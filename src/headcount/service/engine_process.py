@@ -26,6 +26,7 @@ import structlog
 from headcount.engine.engine import EngineStats
 from headcount.engine.worker import Worker
 from headcount.service.shared_numbers import SharedNumbers
+from headcount.store.database import StoreError
 
 _WAKE: Final = b"w"
 _HURRY: Final = b"h"
@@ -260,6 +261,9 @@ def _run_once(link: EngineLink, run: Callable[[EngineLink], None]) -> bool:
 def _exit_code(link: EngineLink, run: Callable[[EngineLink], None]) -> int:
     try:
         run(link)
+    except StoreError as error:
+        log.error("the engine process cannot use the store", reason=str(error))  # noqa: TRY400 - no bug of ours
+        return 1
     except Exception as error:
         log.exception("the engine process failed", reason=str(error))
         return 1

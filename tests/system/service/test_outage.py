@@ -11,6 +11,7 @@ import pytest
 from support.browser import sign_in
 from support.running_service import Running
 from support.servers import free_port
+from support.service_processes import Processes, kill
 from support.waiting import wait_until
 
 REQUEST_S = 6
@@ -96,6 +97,21 @@ def test_probes_answer_while_requests_wait_and_then_get_503(outage, tmp_path):
             wait_until(lambda: client.get("/v1/rooms/r/presence", headers=key).json()["total_count"] == 1)
             assert "headcount_database_up 1.0" in client.get("/metrics").text
             assert browser.get("/dashboard/meetings").status_code == 200
+    finally:
+        outage.end()
+        service.stop()
+    assert "Traceback" not in service.log.read_text()
+
+
+def test_an_engine_process_that_starts_during_an_outage_is_started_again(outage, tmp_path):
+    service = Running(tmp_path, outage.url, request_timeout_s=REQUEST_S).start()
+    try:
+        processes = Processes(service)
+        outage.begin()
+        kill(processes.engine)
+        wait_until(lambda: "the engine process cannot use the store" in service.log.read_text())
+        outage.end()
+        wait_until(lambda: httpx.get(f"{service.url}/readyz", timeout=60).status_code == 200)
     finally:
         outage.end()
         service.stop()
