@@ -59,11 +59,6 @@ class Shard:
         """Return the entries of the last round that are older than what the shard knows of their rooms."""
         return self._store.take_late()
 
-    @property
-    def deadline(self) -> Ms:
-        """When a room or a notification is due next, or NEVER."""
-        return self._engine.deadline
-
     def work(self, head: Head, chunks: Chunks, entries: Sequence[LogEntry], now: Ms) -> list[BatchChanges]:
         """Process entries at the time `now`, save what that changes, and return the committed batches.
 

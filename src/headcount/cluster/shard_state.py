@@ -45,7 +45,7 @@ class UnknownStateFormat(HeadcountError):
 
 
 class Chunks(Protocol):
-    """A map from numbers to bytes, whose changes are saved together with those of the head."""
+    """A map from numbers to bytes. Its changes are saved together with those of the head."""
 
     def get(self, number: int) -> bytes: ...
     def put(self, number: int, value: bytes) -> None: ...

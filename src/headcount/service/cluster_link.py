@@ -1,4 +1,4 @@
-"""Cluster link: the part of an engine process, in a service whose engine is a live query on a cluster.
+"""Cluster link: the part of an engine process, in a service with a live query on a cluster as its engine.
 
 The query reports its progress in the store. This link reads it, wakes what waits for new results, and decides
 which of several services delivers webhooks, polls and tallies.

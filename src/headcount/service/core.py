@@ -74,7 +74,7 @@ def _require_consistent(settings: Settings) -> None:
 
 
 def _build_without_engine(settings: Settings, on_batch: Callable[[], None]) -> Core:
-    """Build the core parts of a service whose engine is a live query on a cluster."""
+    """Build the core parts of a service with a live query on a cluster as its engine."""
     rules, topic = settings.rules(), settings.topic()
     store = open_store(settings["database"], durability=settings["durability"])
     require_same_rules(store, rules)

@@ -79,7 +79,7 @@ class SqliteConnection:
 
     def lock_epoch(self) -> int:
         """Return the epoch, which nobody can change until this transaction ends: a file has one writer at a time."""
-        (epoch,) = self.row("select_epoch") or (0,)
+        _, epoch = self.row("select_cursor") or (0, 0)
         return int(epoch)
 
     def write(self, name: str, rows: Iterable[Sequence[Any]]) -> int:

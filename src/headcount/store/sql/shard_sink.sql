@@ -19,10 +19,6 @@ select round
 from shards
 where shard = :shard
 
--- name: select_epoch
-select epoch
-from engine_state
-
 -- name: report_progress
 update cell_progress
 set reported_ms = :reported,
