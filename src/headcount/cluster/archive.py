@@ -1,83 +1,76 @@
-"""Archive: the events of a topic as Parquet files, by partition and day. It is the long-term log of a cluster.
+"""Archive query: the entries of a topic as files, in batches.
 
-They are files of events like any others: `headcount sessionize` reads them, and repeated rows count once. So a batch that
-is repeated after a failure changes nothing. A partition has all events of its rooms, so each can be processed alone
-(`backfill.py`). What shards infer from snapshots is in a topic of its own, and in the archive, too.
+A partition has all events of its rooms, so each can be processed alone (`backfill.py`). What shards infer from snapshots
+is in a topic of its own, and in the archive, too.
 
 Responsible for the query that writes the files. Must not know who reads them.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from itertools import compress
 
 import pyarrow as pa
-from pyspark.sql import SparkSession
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from headcount.cluster.records import COLUMNS, decode_records, read_topic
-from headcount.ingest.topic_records import partition_of, record_key
 from headcount.settings import TopicUrl
-from headcount.store.records import DAY_MS, KINDS, SNAPSHOT, LogEntry
+from headcount.store.archive import Archive, ArchivedEntry
 
-_TIMES: Final = ("at", "joined_at", "received")
-_TEXTS: Final = ("domain", "room", "kind", "participant_id", "user_id", "user_name", "source_session", "inferred",
-                 "attributes", "event_id", "sender")  # fmt: skip
-_TIME: Final = pa.timestamp("us", tz="UTC")
-_FIELDS: Final = (
-    *((name, _TIME, "timestamp") for name in _TIMES),
-    *((name, pa.string(), "string") for name in _TEXTS),
-    ("origin", pa.int32(), "int"),
-    ("digest", pa.binary(), "binary"),
-    ("partition", pa.int32(), "int"),
-    ("day", pa.int32(), "int"),
-)
-"""Name, type in Arrow and type in Spark of each column. `day` is the number of the day of receipt (UTC) since 1970."""
+_COLUMNS = "inferred boolean, partition int, next long"
+"""What a task reports of each partition: the next offset that is not archived."""
 
 
 def start_archive(
     spark: SparkSession,
     topic: TopicUrl,
     partitions: int,
-    directory: str,
+    location: str,
     checkpoint: str,
     *,
     limit: int,
     trigger: str,
 ) -> StreamingQuery:
-    """Start the query that appends the events of the topic to files in `directory`, at most `limit` in a batch."""
+    """Start the query that appends the entries of the topic to the archive at `location`, at most `limit` in a batch."""
 
-    def events(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def write_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        archive = Archive(location)
         for batch in batches:
-            columns = (batch.column(name).to_pylist() for name in COLUMNS)
-            entries, _ = decode_records(*columns, partitions=partitions)
-            yield _table(entries, partitions)
+            for part in _by_partition(pa.table(batch)):
+                yield _write(archive, part, topic, partitions)
 
-    columns = ", ".join(f"{name} {spark_type}" for name, _, spark_type in _FIELDS)
-    source = read_topic(spark, topic, (topic.topic, topic.inferred), limit)
-    writer = source.mapInArrow(events, columns).writeStream.format("parquet").partitionBy("partition", "day")
-    writer = writer.option("path", directory).option("checkpointLocation", checkpoint)
-    return writer.outputMode("append").trigger(processingTime=trigger).start()
+    def write(records: DataFrame, batch: int) -> None:  # noqa: ARG001 - Spark's signature
+        rows = records.mapInArrow(write_files, _COLUMNS).collect()
+        ends: dict[bool, dict[int, int]] = {False: {}, True: {}}
+        for row in rows:
+            known = ends[row.inferred]
+            known[row.partition] = max(row.next, known.get(row.partition, 0))
+        Archive(location).advance(partitions, ends[False], ends[True])
 
-
-def _table(entries: list[LogEntry], partitions: int) -> pa.RecordBatch:
-    """Return the entries that are events as rows."""
-    events = [entry for entry in entries if entry.kind != SNAPSHOT]
-    arrays = [
-        pa.array([_value(entry, name, partitions) for entry in events], kind) for name, kind, _ in _FIELDS
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=[name for name, _, _ in _FIELDS])
+    source = read_topic(spark, topic, (topic.topic, topic.inferred), limit).select("topic", *COLUMNS)
+    writer = source.writeStream.foreachBatch(write).option("checkpointLocation", checkpoint)
+    return writer.trigger(processingTime=trigger).start()
 
 
-def _value(entry: LogEntry, name: str, partitions: int) -> Any:
-    match name:
-        case "kind":
-            return KINDS[entry.kind].value
-        case "at" | "joined_at" | "received":
-            at = getattr(entry, name)
-            return None if at is None else at * 1_000
-        case "partition":
-            return partition_of(record_key(entry.domain, entry.room), partitions)
-        case "day":
-            return entry.received // DAY_MS
-        case _:
-            return getattr(entry, name)
+def _by_partition(records: pa.Table) -> Iterator[pa.Table]:
+    """Yield the records of each partition of each topic, in the order of their offsets. A task nearly always has one."""
+    for row in records.group_by(["topic", "partition"]).aggregate([]).to_pylist():
+        of_topic = pc.equal(records["topic"], row["topic"])
+        of_partition = pc.equal(records["partition"], row["partition"])
+        yield records.filter(pc.and_(of_topic, of_partition)).sort_by("offset")
+
+
+def _write(archive: Archive, records: pa.Table, topic: TopicUrl, partitions: int) -> pa.RecordBatch:
+    columns = [records[name].to_pylist() for name in COLUMNS]
+    number, offsets, is_inferred = columns[0][0], columns[1], records["topic"][0].as_py() == topic.inferred
+    entries, bad = decode_records(*columns, partitions=partitions)
+    unreadable = {record.offset for record in bad}
+    known = compress(offsets, [offset not in unreadable for offset in offsets])
+    archive.write(
+        number,
+        (ArchivedEntry(entry, offset, is_inferred) for entry, offset in zip(entries, known, strict=True)),
+    )
+    row = {"inferred": is_inferred, "partition": number, "next": offsets[-1] + 1}
+    schema = pa.schema([("inferred", pa.bool_()), ("partition", pa.int32()), ("next", pa.int64())])
+    return pa.RecordBatch.from_pylist([row], schema=schema)

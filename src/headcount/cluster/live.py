@@ -207,7 +207,7 @@ def start_query(
     trigger: str,
 ) -> StreamingQuery:
     """Start the query. A batch has at most `limit` records; `trigger` is the interval of batches, like `1 second`."""
-    records = read_topic(spark, settings.topic, (settings.topic.topic,), limit)
+    records = read_topic(spark, settings.topic, (settings.topic.topic,), limit).select(*COLUMNS)
     rounds = records.groupBy("partition").transformWithStateInPandas(
         ShardProcessor(settings), _COLUMNS, "Update", "ProcessingTime"
     )

@@ -3,9 +3,10 @@
 Responsible for reading and decoding them. Must not know what happens to the entries.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
@@ -18,20 +19,34 @@ from headcount.settings import TopicUrl
 from headcount.store.records import LogEntry
 
 COLUMNS: Final = ("partition", "offset", "timestamp", "key", "value")
-"""Columns of a record; `timestamp` is the time of receipt in ms."""
+"""Columns of a record to decode; `timestamp` is the time of receipt in ms."""
 
 
-def read_topic(spark: SparkSession, topic: TopicUrl, names: Sequence[str], limit: int) -> DataFrame:
-    """Return the records of topics from their beginning, at most `limit` in a batch."""
+def read_topic(
+    spark: SparkSession,
+    topic: TopicUrl,
+    names: Sequence[str],
+    limit: int,
+    offsets: Mapping[int, int] | None = None,
+) -> DataFrame:
+    """Return the records of topics, at most `limit` in a batch. A new query begins at `offsets` of the first topic, by partition.
+
+    Without them, it begins with the first record.
+    """
+    starting = "earliest"
+    if offsets is not None:
+        starting = msgspec.json.encode(
+            {names[0]: {str(number): at for number, at in offsets.items()}}
+        ).decode()
     options = {
         "kafka.bootstrap.servers": topic.servers,
         "subscribe": ",".join(names),
-        "startingOffsets": "earliest",
+        "startingOffsets": starting,
         "maxOffsetsPerTrigger": str(limit),
         **{f"kafka.{name}": value for name, value in topic.options},
     }
     source = spark.readStream.format("kafka").options(**options).load()
-    return source.withColumn("timestamp", sql.unix_millis("timestamp")).select(*COLUMNS)
+    return source.withColumn("timestamp", sql.unix_millis("timestamp"))
 
 
 def decode_records(

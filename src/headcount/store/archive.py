@@ -1,0 +1,192 @@
+"""Archive: the entries of a topic as Parquet files, by partition and day of receipt. It is the long-term log of a cluster.
+
+The files are files of events like any others: `headcount sessionize` reads them, and repeated rows count once. Snapshots are
+in files of their own, with a name that begins with an underscore. The name of a file follows from the first
+offset in it, so a batch that is written again replaces its files.
+
+Responsible for the files, in a directory or an object store. Must not know who writes or reads them.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from headcount.errors import BadInput
+from headcount.kernel.events import Ms
+from headcount.store.records import DAY_MS, KIND_CODES, KINDS, SNAPSHOT, LogEntry, RoomKey
+
+_TIMES: Final = ("at", "joined_at", "received")
+_TIME: Final = pa.timestamp("ms", tz="UTC")
+_TYPES: Final = {
+    "offset": pa.int64(),
+    **dict.fromkeys(_TIMES, _TIME),
+    "origin": pa.int8(),
+    "key": pa.binary(16),
+    "digest": pa.binary(),
+}
+_SCHEMA: Final = pa.schema(
+    [(name, _TYPES.get(name, pa.string())) for name in ("offset", *LogEntry._fields) if name != "snapshot"]
+)
+_SNAPSHOTS: Final = _SCHEMA.append(pa.field("snapshot", pa.string()))
+_STATE: Final = "_archive.json"
+
+
+class ArchivedEntry(NamedTuple):
+    """An entry of the log, and its offset in its topic: that of the events, or that of what shards infer."""
+
+    entry: LogEntry
+    offset: int
+    is_inferred: bool
+
+    @property
+    def order(self) -> tuple[Ms, bool, int]:
+        """The place of the entry among those of its partition."""
+        return self.entry.received, self.is_inferred, self.offset
+
+
+class ArchiveState(msgspec.Struct, frozen=True):
+    """How far an archive has come. `events` and `inferred` are the next offset of each partition that is not archived."""
+
+    partitions: int
+    events: dict[int, int]
+    inferred: dict[int, int]
+
+
+class Archive:
+    """An archive in a directory, or at a URL such as `s3://bucket/archive`."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self._files, self._root = _file_system(location)
+        self._is_local = isinstance(self._files, fs.LocalFileSystem)
+
+    def state(self) -> ArchiveState | None:
+        """Return how far the archive has come, or None if there is none yet."""
+        path = f"{self._root}/{_STATE}"
+        if self._files.get_file_info(path).type == fs.FileType.NotFound:
+            return None
+        with self._files.open_input_stream(path) as file:
+            return msgspec.json.decode(file.read(), type=ArchiveState)
+
+    def require_state(self) -> ArchiveState:
+        """Return how far the archive has come. Raise `BadInput` if there is no archive."""
+        state = self.state()
+        if state is None:
+            raise BadInput(f"it is no archive: there is no {_STATE}", where=self.location)
+        return state
+
+    def advance(self, partitions: int, events: dict[int, int], inferred: dict[int, int]) -> None:
+        """Record how far the archive has come."""
+        known = self.state() or ArchiveState(partitions, {}, {})
+        state = ArchiveState(partitions, {**known.events, **events}, {**known.inferred, **inferred})
+        self._write(f"{self._root}/{_STATE}", lambda file: file.write(msgspec.json.encode(state)))
+
+    def write(self, partition: int, entries: Iterable[ArchivedEntry]) -> None:
+        """Write entries of one partition, in the order of their offsets."""
+        files: defaultdict[tuple[str, Ms], list[ArchivedEntry]] = defaultdict(list)
+        for one in entries:
+            name = "_snapshots" if one.entry.kind == SNAPSHOT else "inferred" if one.is_inferred else "events"
+            files[name, one.entry.received // DAY_MS].append(one)
+        for (name, day), of_file in files.items():
+            path = (
+                f"{self._root}/partition={partition}/day={_date(day)}/{name}-{of_file[0].offset:016d}.parquet"
+            )
+            table = _table(of_file, _SNAPSHOTS if name == "_snapshots" else _SCHEMA)
+            self._write(path, partial(pq.write_table, table, compression="zstd"))
+
+    def _write(self, path: str, write: Callable[[Any], object]) -> None:
+        """Write a file that appears at once or not at all. A new object of an object store does so in any case."""
+        unfinished = f"{path}.unfinished" if self._is_local else path
+        if self._is_local:
+            self._files.create_dir(path.rpartition("/")[0])
+        with self._files.open_output_stream(unfinished) as file:
+            write(file)
+        if self._is_local:
+            self._files.move(unfinished, path)
+
+    def read(
+        self,
+        partition: int,
+        rooms: Collection[RoomKey] | None = None,
+        *,
+        since: Ms | None = None,
+        until: Ms | None = None,
+    ) -> list[ArchivedEntry]:
+        """Return the entries of a partition, or of some of its rooms, that were received in [since, until), in their order.
+
+        `since` and `until` are ms and select whole days (UTC). An entry that was sent again is returned again.
+        """
+        found: list[ArchivedEntry] = []
+        if rooms is not None and not rooms:
+            return found
+        condition = None if rooms is None else _condition(rooms)
+        wanted = None if rooms is None else set(rooms)
+        for path in self._paths(partition, since, until):
+            table = pq.read_table(path, filesystem=self._files, partitioning=None, filters=condition)
+            found += (
+                one
+                for one in _entries(table, is_inferred="/inferred-" in path)
+                if wanted is None or (one.entry.domain, one.entry.room) in wanted
+            )
+        found.sort(key=attrgetter("order"))
+        return found
+
+    def _paths(self, partition: int, since: Ms | None, until: Ms | None) -> Iterator[str]:
+        first = "" if since is None else f"day={_date(since // DAY_MS)}"
+        last = "day=~" if until is None else f"day={_date(-(-until // DAY_MS) - 1)}"
+        selector = fs.FileSelector(
+            f"{self._root}/partition={partition}", allow_not_found=True, recursive=True
+        )
+        for info in sorted(self._files.get_file_info(selector), key=attrgetter("path")):
+            day, _, name = info.path.rpartition("/")
+            if name.endswith(".parquet") and first <= day.rpartition("/")[2] <= last:
+                yield info.path
+
+
+def _file_system(location: str) -> tuple[fs.FileSystem, str]:
+    if "://" not in location:
+        return fs.LocalFileSystem(), location.rstrip("/")
+    try:
+        files, root = fs.FileSystem.from_uri(location)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(f"the archive cannot be reached: {error}", where=location) from error
+    return files, root.rstrip("/")
+
+
+def _date(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY_MS // 1_000, UTC).date().isoformat()
+
+
+def _condition(rooms: Collection[RoomKey]) -> pc.Expression:
+    domains, names = (pa.array(sorted(set(values)), pa.string()) for values in zip(*rooms, strict=True))
+    return pc.field("domain").isin(domains) & pc.field("room").isin(names)
+
+
+def _table(entries: Sequence[ArchivedEntry], schema: pa.Schema) -> pa.Table:
+    columns = dict(zip(LogEntry._fields, zip(*(one.entry for one in entries), strict=True), strict=True))
+    columns["kind"] = tuple(KINDS[kind].value if kind in KINDS else "snapshot" for kind in columns["kind"])
+    columns["offset"] = tuple(one.offset for one in entries)
+    return pa.Table.from_arrays(
+        [pa.array(columns[field.name], field.type) for field in schema], schema=schema
+    )
+
+
+def _entries(table: pa.Table, *, is_inferred: bool) -> Iterator[ArchivedEntry]:
+    for name in _TIMES:
+        index = table.schema.get_field_index(name)
+        table = table.set_column(index, name, table.column(index).cast(pa.int64()))
+    names = [name for name in table.column_names if name != "offset"]
+    columns = [table.column(name).to_pylist() for name in names]
+    for offset, *values in zip(table.column("offset").to_pylist(), *columns, strict=True):
+        known = dict(zip(names, values, strict=True))
+        known["kind"] = KIND_CODES.get(known["kind"], SNAPSHOT)
+        yield ArchivedEntry(LogEntry(**known), offset, is_inferred)
