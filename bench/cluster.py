@@ -77,15 +77,18 @@ def progress(query: LiveQuery) -> Progress:
     return query.sink.progress() or Progress(0, 0, 0, 0, 0, 0)
 
 
-def cpu_seconds(group: int) -> float:
-    """Return the processor time of all processes of a group, including those that have ended."""
+def cpu_seconds(session: int) -> float:
+    """Return the processor time of all processes of a session, including those that have ended.
+
+    It is not that of a process group: Spark gives its Python processes a group of their own.
+    """
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(fields[2]) == group:
+        if int(fields[3]) == session:
             ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 

@@ -1,8 +1,6 @@
 """The live query on a real broker, Spark and PostgreSQL: what it writes is what one engine writes, whatever is killed."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +15,7 @@ from headcount.ingest.topic_records import encode_record, record_key
 from headcount.kernel.events import Event, Kind
 from support.engines import kernel
 from support.engines import meetings_in as meetings_of
-from support.live_query import LiveQuery
+from support.live_query import LiveQuery, kill_all, processes_of
 from support.stored import DOMAIN, entry_of, meetings_in
 
 HOUR = 3_600_000
@@ -80,7 +78,7 @@ def test_a_history_is_as_the_kernel_says_whatever_dies_meanwhile(query, broker, 
             query.kill()
             query.start()
         elif number == 2:
-            kill_python_workers(query.process.pid)
+            kill_python_workers(query)
         elif number == 3:
             broker.restart()
         elif number == 4:
@@ -109,13 +107,14 @@ def archived(query):
     return sum(pq.read_metadata(path).num_rows for path in query.archive.rglob("*.parquet"))
 
 
-def kill_python_workers(pid):
+def kill_python_workers(query):
     """Kill the Python processes of Spark, which have the shards in memory."""
-    listed = subprocess.run(["ps", "-eo", "pid,pgid,args"], check=True, capture_output=True, text=True).stdout
-    for line in listed.splitlines()[1:]:
-        number, group, command = line.split(None, 2)
-        if int(group) == pid and "pyspark.daemon" in command:
-            os.kill(int(number), signal.SIGKILL)
+
+    def workers():
+        return [pid for pid, command in processes_of(query.process.pid).items() if "pyspark.daemon" in command]
+
+    query.until(workers)
+    kill_all(workers())
 
 
 def test_a_record_that_cannot_be_read_is_a_dead_letter_and_stops_nothing(query, broker):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from headcount.store.open import open_store
@@ -13,6 +14,20 @@ from support.kafka import CONNECTOR
 from support.servers import PATIENCE_S
 
 START_S = 120
+
+
+def processes_of(session):
+    """Return the commands of all processes of a session, by process. Spark gives its Python processes their own group."""
+    listed = subprocess.run(["ps", "-eo", "pid,sid,args"], check=True, capture_output=True, text=True).stdout
+    found = (line.split(None, 2) for line in listed.splitlines()[1:])
+    return {int(process): command for process, of, command in found if int(of) == session}
+
+
+def kill_all(processes):
+    """Kill processes. One may end because another one did."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 class LiveQuery:
@@ -66,7 +81,7 @@ class LiveQuery:
 
     def kill(self):
         """Kill the driver and all its children, as a machine that fails does."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        kill_all(processes_of(self.process.pid))
         self.process.wait(PATIENCE_S)
 
     def stop(self):
