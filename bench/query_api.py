@@ -166,6 +166,7 @@ def client_of(store: Store, domain: str) -> httpx2.AsyncClient:
         store.usage,
         Rules(),
         lambda: NOW,
+        history=store.history,
         completeness=lambda domain: read_completeness(store, domain, NOW, 0, 15_000),
     )
     app = Starlette(routes=routes(context), exception_handlers=HANDLERS)

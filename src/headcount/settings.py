@@ -262,6 +262,7 @@ TABLE: Final = (
     Setting("durability", "full", _one_of("full", "normal"), "Durability of commits; with `normal`, a power failure may lose the last seconds"),
     Setting("log", "", Kind("URL", "kafka://HOST:PORT/TOPIC", _topic), "Kafka topic that receives the events instead of the database; a live query on a cluster processes it"),
     Setting("engine", "on", _one_of("on", "off"), "Whether this server processes events; `off` if a live query on a cluster does"),
+    Setting("archive", "", Kind("path", "directory or s3:// URL", _file), "Archive of the events of a cluster: the live query writes it, and servers read it for explanations and exports"),
     Setting("host", "127.0.0.1", Kind("text", "", _text), "Address to listen on; 0.0.0.0 listens on every interface"),
     Setting("port", 8080, _whole(0, 65_535), "Port to listen on; 0 selects a free port"),
     Setting("api_prefix", "/v1", Kind("path", "", _path_prefix), "Path prefix of the REST API"),

@@ -55,6 +55,7 @@ class World:
             Rules(),
             lambda: ms(self.now),
             granularity_s,
+            history=store.history,
             completeness=self.completeness,
             senders=store.sources.senders,
         )

@@ -1,8 +1,10 @@
 """Provenance and completeness on both databases: what is stored with entries, and what is read back."""
 
 from headcount.kernel.events import Event, Kind
+from headcount.kernel.rules import NEVER
 from headcount.maintenance.completeness import read_completeness
 from headcount.store.dedup import entry_of, snapshot_entry
+from headcount.store.history import Span
 from headcount.store.provenance import Sender, SenderKind
 from headcount.store.records import BatchChanges, DeferredRoom, MeetingRow, Origin, Provenance
 from headcount.store.sources import COMPLETE_REQUESTS, SourceRow, SourceStat
@@ -27,14 +29,15 @@ def test_an_entry_is_read_with_the_provenance_of_its_first_request(store):
     ]
     store.log.append([entries])
     meeting = MeetingRow("default", "m", "r", T, T + 60_000, 1)
-    found = store.meetings.source_events(meeting, 10)
+    span = Span("default", "r", *store.meetings.source_span(meeting), NEVER)
+    found = store.history.in_room(span, 10)
     assert [(one.event.at - T, one.received - T, one.event_id, one.sender, one.digest) for one in found] == [
         (0, 1, "e-1", *FIRST),
         (60_000, 60_001, None, None, None),
         (90_000, 90_001, None, *LATER),
     ]
     assert len({one.position for one in found}) == 3
-    assert store.meetings.source_events(meeting, 1) is None
+    assert store.history.in_room(span, 1) is None
 
 
 def test_the_engine_reads_the_provenance_of_snapshots_only(store):

@@ -52,7 +52,6 @@ def cluster() -> None:
     "--partitions", type=click.IntRange(1, 10_000), default=64, metavar="N",
     help="Number of partitions of the topic if it does not exist yet.  [default: 64]",
 )  # fmt: skip
-@click.option("--archive", default="", metavar="DIR", help="Where the events are archived as Parquet files.")
 @click.option(
     "--archive-trigger", default="1 minute", metavar="INTERVAL",
     help="Time between two files of a partition in the archive.  [default: 1 minute]",
@@ -68,7 +67,7 @@ def cluster() -> None:
 @click.option(
     "--conf", "extra", multiple=True, metavar="NAME=VALUE", help="Further setting of Spark; repeatable."
 )
-@with_settings("database", "durability", "log", *_RULES)
+@with_settings("database", "durability", "log", "archive", *_RULES)
 def run_cluster(*, settings: Settings, checkpoint: str, extra: tuple[str, ...], **options: Any) -> None:
     """Run the live query: it reads the topic and writes meetings into the database, until it is stopped.
 
@@ -85,7 +84,7 @@ def run_cluster(*, settings: Settings, checkpoint: str, extra: tuple[str, ...], 
     spark = SparkOptions(options["master"], options["jars"], options["tasks"], _pairs(extra))
     run = RunOptions(
         checkpoint, options["records"], options["trigger"], options["partitions"], options["retention"],
-        options["archive"], options["archive_trigger"],
+        settings["archive"], options["archive_trigger"],
     )  # fmt: skip
     run_live(settings, spark, run, stopping)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -174,19 +175,35 @@ def _remove_if_empty(store: "Store") -> None:
     help="File format.  [default: parquet]",
 )
 @json_option
-@with_settings("database", "domain")
+@with_settings("database", "domain", "archive")
 def export(*, out: str, settings: Settings, fmt: str, as_json: bool) -> None:
-    """Export all events, meetings and participants of a domain to files."""
+    """Export all events, meetings and participants of a domain to files.
+
+    On a cluster, the events are in the archive of the live query: name it with --archive.
+    """
     from headcount.maintenance.export import export_domain  # noqa: PLC0415 - only this command needs it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
 
-    store = existing_store(settings, read_only=True)
+    store = _with_history(existing_store(settings, read_only=True), settings["archive"])
     paths = export_domain(store, settings["domain"], out, fmt, new_clock().now())
     store.close()
     if as_json:
         emit({"domain": settings["domain"], "format": fmt, "files": [str(path) for path in paths]})
     else:
         echo(*(str(path) for path in paths))
+
+
+def _with_history(store: "Store", archive: str) -> "Store":
+    """Return the store with the history of its cluster. Raise `BadInput` if that needs an archive."""
+    from headcount.service.logs import cluster_history  # noqa: PLC0415 - only this command needs it
+    from headcount.store.shard_sink import ShardSink  # noqa: PLC0415 - likewise
+
+    if not archive and ShardSink(store.database).progress() is not None:
+        raise BadInput(
+            "a live query on a cluster processes the events of this database, so its log is not complete: name the archive"
+            " of the query with --archive"
+        )
+    return replace(store, history=cluster_history(store.database, archive)) if archive else store
 
 
 def _new_or_existing(settings: Settings) -> "Store":

@@ -18,6 +18,7 @@ from headcount.http.serializer import Serializer
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.maintenance.completeness import ReadCompleteness
+from headcount.store.history import History
 from headcount.store.meetings import Meetings
 from headcount.store.provenance import Senders
 from headcount.store.sources import ExcludedParticipant
@@ -41,7 +42,7 @@ class QueryContext:
 
     `now` is the clock (ms). `excluded_participants` lists participants who are excluded from meetings. Lists with more entries
     than `few_entries` are encoded in chunks. `timeout_s` is that of the store. `room_url` is the address of a room with
-    `{room}` for its name, or empty. `completeness` reads until when answers are complete. `senders` has those who sent the events of a domain, and `cursors` makes the positions of
+    `{room}` for its name, or empty. `completeness` reads until when answers are complete. `history` is the log. `senders` has those who sent the events of a domain, and `cursors` makes the positions of
     these events opaque.
     """
 
@@ -56,6 +57,7 @@ class QueryContext:
     timeout_s: float = 30
     few_entries: int = 20_000
     room_url: str = ""
+    history: History = field(kw_only=True)
     completeness: ReadCompleteness = field(kw_only=True)
     senders: Callable[[str], Senders] = _no_senders
     cursors: Cursors = _NO_SECRET

@@ -32,7 +32,6 @@ EVENTS: Final[Schema] = (
     Column("attributes", Type.WORD, is_optional=True),
 )
 _MEETINGS_PER_PAGE: Final = 500
-_EVENTS_PER_PAGE: Final = 50_000
 
 
 def export_domain(store: Store, domain: str, out: str, fmt: str, now: Ms) -> list[Path]:
@@ -84,12 +83,9 @@ def _participants(store: Store, domain: str, now: Ms) -> Iterator[Rows]:
 
 
 def _events(store: Store, domain: str) -> Iterator[Rows]:
-    """All events, in the order of the log. Snapshots are included as the events that were inferred from them."""
-    position = 0
+    """All events, as the log has them. Snapshots are included as the events that were inferred from them."""
     names = [column.name for column in EVENTS]
-    while logged := store.log.after(position, _EVENTS_PER_PAGE):
-        position = logged[-1].position
-        events = [entry.event for entry in logged if entry.event is not None and entry.domain == domain]
+    for events in store.history.in_domain(domain):
         yield Rows(
             EVENTS,
             [[domain if name == "domain" else getattr(event, name) for name in names] for event in events],

@@ -9,19 +9,20 @@ from functools import partial
 
 from headcount.clock import Clock
 from headcount.engine.rules_guard import require_same_rules
-from headcount.errors import BadInput, MissingExtra
+from headcount.errors import BadInput
 from headcount.ingest.source_config import sync_declared_sources
 from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.rules import Rules
 from headcount.service.cluster_link import ClusterLink
 from headcount.service.engine_main import run_engine
 from headcount.service.engine_process import EngineProcess
+from headcount.service.logs import cluster_history, kafka_log
 from headcount.service.runtime import new_clock, new_token
-from headcount.settings import Settings, TopicUrl
-from headcount.store.database import Database, file_of
+from headcount.settings import Settings
+from headcount.store.database import file_of
 from headcount.store.group_commit import GroupCommit
 from headcount.store.leadership import leadership
-from headcount.store.log import Log, NoLog
+from headcount.store.log import NoLog
 from headcount.store.open import Store, open_store
 from headcount.store.shard_sink import ShardSink
 from headcount.store.sqlite import SqliteDatabase
@@ -66,6 +67,11 @@ def _require_consistent(settings: Settings) -> None:
             "with a topic as the log, a live query on a cluster processes the events: also set --engine off",
             where=settings.origins["log"],
         )
+    if settings["archive"] and not is_off:
+        raise BadInput(
+            "a server with an engine has its log in the database: also set --engine off, or remove the archive",
+            where=settings.origins["archive"],
+        )
     if is_off and file_of(settings["database"]) is not None:
         raise BadInput(
             "an SQLite file has no second writer: a server without an engine needs a postgresql:// database",
@@ -79,7 +85,11 @@ def _build_without_engine(settings: Settings, on_batch: Callable[[], None]) -> C
     store = open_store(settings["database"], durability=settings["durability"])
     require_same_rules(store, rules)
     database, timeout_s = store.database, settings["request_timeout_s"]
-    store = replace(store, log=NoLog(database) if topic is None else _kafka_log(database, topic, timeout_s))
+    store = replace(
+        store,
+        log=NoLog(database) if topic is None else kafka_log(database, topic, timeout_s),
+        history=cluster_history(database, settings["archive"]),
+    )
     clock = new_clock()
     engine = ClusterLink(
         ShardSink(database), leadership(database, begins_epoch=False), clock.wall_time, on_batch
@@ -87,14 +97,6 @@ def _build_without_engine(settings: Settings, on_batch: Callable[[], None]) -> C
     sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
     appender = GroupCommit(store.log, engine.wake, timeout_s)
     return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats())
-
-
-def _kafka_log(database: Database, topic: TopicUrl, timeout_s: float) -> Log:
-    try:
-        from headcount.ingest.kafka_log import KafkaLog  # noqa: PLC0415 - an optional dependency
-    except ModuleNotFoundError as error:
-        raise MissingExtra("kafka", error.name or "") from error
-    return KafkaLog(database, topic, timeout_s)
 
 
 def _build_core(settings: Settings, engine: EngineProcess) -> Core:

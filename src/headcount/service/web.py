@@ -76,7 +76,7 @@ class Web:
                 query_context=QueryContext(
                     core.store.meetings, core.store.usage, core.rules, core.clock.now, settings["granularity_s"],
                     core.store.sources.excluded_participants, settings["request_timeout_s"], room_url=settings["room_url"],
-                    completeness=self._status.completeness, senders=core.store.sources.senders, cursors=self._cursors,
+                    history=core.store.history, completeness=self._status.completeness, senders=core.store.sources.senders, cursors=self._cursors,
                 ),
                 webhook_endpoints=self._manager,
                 broadcaster=self.broadcaster,

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import fs
 
@@ -38,6 +39,10 @@ _SCHEMA: Final = pa.schema(
 )
 _SNAPSHOTS: Final = _SCHEMA.append(pa.field("snapshot", pa.string()))
 _STATE: Final = "_archive.json"
+_LAST_S: Final = 253_402_300_799
+"""The last second that has a date."""
+_FILE: Final = "__filename"
+"""Arrow's name of the path of the file that a row is from."""
 
 
 class ArchivedEntry(NamedTuple):
@@ -125,20 +130,31 @@ class Archive:
 
         `since` and `until` are ms and select whole days (UTC). An entry that was sent again is returned again.
         """
-        found: list[ArchivedEntry] = []
         if rooms is not None and not rooms:
-            return found
+            return []
         condition = None if rooms is None else _condition(rooms)
         wanted = None if rooms is None else set(rooms)
-        for path in self._paths(partition, since, until):
-            table = pq.read_table(path, filesystem=self._files, partitioning=None, filters=condition)
-            found += (
-                one
-                for one in _entries(table, is_inferred="/inferred-" in path)
-                if wanted is None or (one.entry.domain, one.entry.room) in wanted
-            )
-        found.sort(key=attrgetter("order"))
-        return found
+        found = self.entries(partition, condition, since=since, until=until)
+        return sorted(
+            (one for one in found if wanted is None or (one.entry.domain, one.entry.room) in wanted),
+            key=attrgetter("order"),
+        )
+
+    def entries(
+        self,
+        partition: int,
+        condition: pc.Expression | None,
+        *,
+        since: Ms | None = None,
+        until: Ms | None = None,
+    ) -> Iterator[ArchivedEntry]:
+        """Yield the entries of a partition that fulfill a condition, in no order. `since` and `until` are as in `read`."""
+        paths = list(self._paths(partition, since, until))
+        if not paths:
+            return
+        files = ds.dataset(paths, schema=_SNAPSHOTS, format="parquet", filesystem=self._files)
+        for batch in files.scanner([*_SNAPSHOTS.names, _FILE], filter=condition).to_batches():
+            yield from _entries(batch)
 
     def _paths(self, partition: int, since: Ms | None, until: Ms | None) -> Iterator[str]:
         first = "" if since is None else f"day={_date(since // DAY_MS)}"
@@ -163,7 +179,12 @@ def _file_system(location: str) -> tuple[fs.FileSystem, str]:
 
 
 def _date(day: int) -> str:
-    return datetime.fromtimestamp(day * DAY_MS // 1_000, UTC).date().isoformat()
+    return datetime.fromtimestamp(min(day * DAY_MS // 1_000, _LAST_S), UTC).date().isoformat()
+
+
+def time_value(at: Ms) -> pa.Scalar:
+    """Return a time as conditions compare it with those of entries."""
+    return pa.scalar(at, pa.int64()).cast(_TIME)
 
 
 def _condition(rooms: Collection[RoomKey]) -> pc.Expression:
@@ -180,13 +201,12 @@ def _table(entries: Sequence[ArchivedEntry], schema: pa.Schema) -> pa.Table:
     )
 
 
-def _entries(table: pa.Table, *, is_inferred: bool) -> Iterator[ArchivedEntry]:
-    for name in _TIMES:
-        index = table.schema.get_field_index(name)
-        table = table.set_column(index, name, table.column(index).cast(pa.int64()))
-    names = [name for name in table.column_names if name != "offset"]
-    columns = [table.column(name).to_pylist() for name in names]
-    for offset, *values in zip(table.column("offset").to_pylist(), *columns, strict=True):
-        known = dict(zip(names, values, strict=True))
-        known["kind"] = KIND_CODES.get(known["kind"], SNAPSHOT)
-        yield ArchivedEntry(LogEntry(**known), offset, is_inferred)
+def _entries(batch: pa.RecordBatch) -> Iterator[ArchivedEntry]:
+    columns = []
+    for name in (*LogEntry._fields, "offset", _FILE):
+        values = batch.column(name)
+        columns.append((values.cast(pa.int64()) if name in _TIMES else values).to_pylist())
+    for *values, offset, path in zip(*columns, strict=True):
+        entry = LogEntry(*values)
+        kind = KIND_CODES.get(str(entry.kind), SNAPSHOT)
+        yield ArchivedEntry(entry._replace(kind=kind), offset, "/inferred-" in path)

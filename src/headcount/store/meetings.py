@@ -19,7 +19,6 @@ from headcount.store.database import Connection, Database, consistent_read
 from headcount.store.meeting_entries import entries_of, few_entries_of
 from headcount.store.meeting_lists import MeetingFilter, Page, count_meetings, select_page
 from headcount.store.paging import entries_in_pages, entries_page, matching_page
-from headcount.store.provenance import LoggedEvent, logged_event
 from headcount.store.records import (
     Correction,
     DeferredRoom,
@@ -160,23 +159,15 @@ class Meetings:
                 return matching_page(connection, meeting, attributes, limit, after, before)
             return entries_page(connection, meeting, limit, after, before)
 
-    def source_events(self, meeting: MeetingRow, limit: int) -> list[LoggedEvent] | None:
-        """Return the events that a meeting follows from, as logged, by time; None if they are more than `limit`.
-
-        They span from the mark before the meeting to the mark after it, with the later leaves that know a join there.
-        """
+    def source_span(self, meeting: MeetingRow) -> tuple[Ms, Ms]:
+        """Return the times (after, until] of the events that a meeting follows from: from one mark to the next one."""
         key = {"domain": meeting.domain, "room": meeting.room}
         with consistent_read(self._database) as connection:
             after = _mark_before(connection, meeting.domain, meeting.room, meeting.start)
             mark = None
             if meeting.end is not None:
                 mark = connection.row("select_marks_after", **key, at=meeting.end - 1)
-            until = NEVER if mark is None else mark[0]
-            within = key | {"after": after.at, "until": until}
-            if connection.rows("count_room_events", **within)[0][0] > limit:
-                return None
-            rows = connection.rows("select_logged_events", **within)
-        return [logged_event(meeting.room, *row) for row in rows]
+            return after.at, NEVER if mark is None else mark[0]
 
     # Rooms and users.
 

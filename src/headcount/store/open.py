@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from headcount.errors import MissingExtra
 from headcount.store.credentials import AccessTokens, Keys
 from headcount.store.database import Database, StoreError, file_of, mask_password
+from headcount.store.history import History, StoredHistory
 from headcount.store.log import Log
 from headcount.store.meetings import Meetings
 from headcount.store.migrations import migrate, migrations, pending
@@ -27,6 +28,7 @@ class Store:
 
     database: Database
     log: Log
+    history: History
     projections: Projections
     meetings: Meetings
     usage: Usage
@@ -78,6 +80,7 @@ def store_on(database: Database) -> Store:
     return Store(
         database,
         Log(database),
+        StoredHistory(database),
         Projections(database),
         Meetings(database),
         Usage(database),

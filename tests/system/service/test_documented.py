@@ -60,6 +60,7 @@ def test_a_setting_is_read_from_each_place_and_the_nearest_wins(setting, tmp_pat
         "database": "x.db",
         "log": "kafka://k.example:9092/events",
         "engine": "off",
+        "archive": "s3://bucket/archive",
         "host": "::1",
         "api_prefix": "/api",
         "domain": "d",

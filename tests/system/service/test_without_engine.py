@@ -7,10 +7,13 @@ import pytest
 
 from headcount.engine.engine import REORDER_WINDOW_MS
 from headcount.kernel.events import Event, Kind
+from headcount.store.archive import ArchivedEntry
 from headcount.store.open import open_store
 from headcount.store.shard_sink import Progress, ShardSink
+from support.archives import write_archive
 from support.running_service import Running, headcount
 from support.shards import ShardedEngine
+from support.stored import entry_of
 from support.waiting import wait_until
 
 MINUTE = 60_000
@@ -75,6 +78,45 @@ def test_a_server_without_an_engine_answers_from_the_tables_and_refuses_events(c
         assert checked.returncode == 1
 
 
+def test_explanations_and_exports_read_the_archive(cluster, tmp_path, database):
+    """The archive is a minute behind, and the answer has a field for that."""
+    archive, started = tmp_path / "archive", now() - 5 * MINUTE
+    times = [
+        (Kind.JOIN, "ann", 0),
+        (Kind.JOIN, "bob", 0),
+        (Kind.LEAVE, "ann", MINUTE),
+        (Kind.LEAVE, "bob", MINUTE),
+    ]
+    events = [Event(kind, "r", started + after, who) for kind, who, after in times]
+    entries = [
+        ArchivedEntry(entry_of(event, event.at), offset, is_inferred=False)
+        for offset, event in enumerate(events)
+    ]
+    cluster.append(*events)
+    cluster.show(now() - REORDER_WINDOW_MS)
+    report(cluster)
+    server = Running(tmp_path, database, engine="off", archive=archive).start()
+    headers = {"Authorization": f"Bearer {server.key}"}
+    with httpx.Client(base_url=f"{server.url}/v1", headers=headers) as client:
+        (meeting,) = client.get("/meetings").json()["data"]
+        path = f"/meetings/{meeting['id']}/explain"
+        write_archive(archive, entries[:2], 2)
+        early = client.get(path).json()
+        assert (early["complete"], len(early["events"])) == (False, 2)
+        write_archive(archive, entries[2:], 2)
+        explained = client.get(path).json()
+        assert (explained["complete"], len(explained["events"])) == (True, 4)
+        assert "The last participant left" in explained["end"]["message"]
+        assert len({event["log_entry"]["position"] for event in explained["events"]}) == 4
+    server.stop()
+    refused = headcount("export", "--database", database, "-o", tmp_path / "out", check=False)
+    assert "name the archive of the query with --archive" in refused.stderr
+    headcount(
+        "export", "--database", database, "--archive", archive, "-o", tmp_path / "out", "--format", "csv"
+    )
+    assert len((tmp_path / "out/events.csv").read_text().splitlines()) == 1 + 4
+
+
 def test_the_server_that_leads_delivers_and_the_driver_keeps_its_epoch(cluster, server, tmp_path, database):
     """Two servers lead one after the other, and neither takes the epoch from the driver of the cluster."""
     report(cluster)
@@ -98,6 +140,7 @@ def leads(server):
     [
         (["--engine", "off"], "needs a postgresql:// database"),
         (["--log", "kafka://localhost:9092/events"], "also set --engine off"),
+        (["--archive", "/srv/archive"], "a server with an engine has its log in the database"),
         (["--log", "http://localhost/events"], "expected kafka://HOST:PORT/TOPIC"),
     ],
 )

@@ -86,7 +86,7 @@ async def page(view: View) -> Response:
         view, "meeting.html", meeting=meeting, row=loaded.row, tab=tab, tabs=_TABS, table=table, earlier=earlier,
         later=later, participants_at=shown, picker=time_picker(view, meeting, shown.at if shown else None),
         replaced_id=view.query.get("was", ""), explanation=explanation, messages=messages, attempts=attempts,
-        is_large=is_large, max_events=_MAX_EVENTS_SHOWN, max_explained_events=MAX_EVENTS, page_size=PEOPLE_PER_PAGE,
+        has_archive=bool(view.context.settings["archive"]), is_large=is_large, max_events=_MAX_EVENTS_SHOWN, max_explained_events=MAX_EVENTS, page_size=PEOPLE_PER_PAGE,
         senders=await asyncio.to_thread(view.context.store.sources.senders, view.domain) if explanation else None,
         names=_names_in(entry.event for entry in explanation.events) if explanation else {},
         **(_timeline_values(view, loaded, explanation) if has_timeline else {"timeline": None}),
@@ -226,5 +226,11 @@ def _explain(view: View, meeting: MeetingRow) -> Explanation | None:
 
     rules = view.context.rules
     return explain_meeting(
-        store.meetings, store.sources.excluded_participants, meeting, view.now, rules, time_text
+        store.meetings,
+        store.history,
+        store.sources.excluded_participants,
+        meeting,
+        view.now,
+        rules,
+        time_text,
     )

@@ -155,6 +155,13 @@ class Explanation(Meeting):
     corrections: list[Correction]
     excluded_participants: list[ExcludedParticipant]
     events: list[SourceEvent]
+    complete: Annotated[
+        bool,
+        doc(
+            "Whether the event log has all events of the meeting. On a cluster, it is `false` in the first minutes; ask"
+            " again later."
+        ),
+    ]
 
 
 @operation(
@@ -178,7 +185,7 @@ def _explanation(context: QueryContext, row: MeetingRow, *, shows_attributes: bo
     """Return the explanation of a meeting. Raise `ApiError` 400 if it has too many events."""
     serializer = context.serializer()
     found = explanations.explain_meeting(
-        context.meetings, context.excluded_participants, row, serializer.now, context.rules
+        context.meetings, context.history, context.excluded_participants, row, serializer.now, context.rules
     )
     if found is None:
         raise invalid(
@@ -200,6 +207,7 @@ def _explanation(context: QueryContext, row: MeetingRow, *, shows_attributes: bo
         [_correction(correction, entries) for correction in found.corrections],
         [_excluded(event) for event in found.excluded],
         [_event(event, entries, shows_attributes=shows_attributes) for event in found.events],
+        found.is_complete,
     )
 
 

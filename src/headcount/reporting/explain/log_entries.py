@@ -73,6 +73,11 @@ class EntryFinder:
         """Return the entries of an event, by its kind, participant and time."""
         return _ordered(self._facts.get((kind, participant_id, at), ()))
 
+    def has_reasons(self, participant_id: str, join: Ms, leave: Ms | None, left_by: str | None) -> bool:
+        """Return whether there are entries behind the join and the leave of a stay."""
+        stay = Stay(participant_id, join, leave, None if left_by is None else LeftBy(left_by))
+        return bool(self._joins(stay)) and (leave is None or bool(self._leaves(stay)))
+
     def _joins(self, stay: Stay) -> list[LoggedEvent]:
         return self._facts.get((Kind.JOIN, stay.participant_id, stay.join), [])
 

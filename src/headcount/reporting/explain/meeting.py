@@ -28,9 +28,10 @@ from headcount.kernel.rules import NEVER, Rules
 from headcount.kernel.stay_table import LeftBy
 from headcount.reporting.explain import phrases
 from headcount.reporting.explain.log_entries import EntryFinder, LogEntries
+from headcount.store.history import History, Span
 from headcount.store.meetings import Meetings
 from headcount.store.provenance import LoggedEvent
-from headcount.store.records import KINDS, Correction, MeetingRow
+from headcount.store.records import DAY_MS, KINDS, Correction, MeetingRow, StayRow
 from headcount.store.sources import ExcludedParticipant
 from headcount.timestamps import format_timestamp
 
@@ -83,6 +84,7 @@ class Explanation(NamedTuple):
 
     `start` and `end` are None if the events do not contain the reason; `end` also while the meeting is ongoing.
     `previous_ids` are earlier ids of the meeting (R16). `short_stays` are those that were too short to count (R4).
+    `is_complete` is False if the log does not have all events of the meeting yet.
     """
 
     start: Step | None
@@ -93,10 +95,12 @@ class Explanation(NamedTuple):
     events: list[LoggedEvent]
     previous_ids: list[str]
     short_stays: list[Stay]
+    is_complete: bool = True
 
 
 def explain_meeting(
     meetings: Meetings,
+    history: History,
     read_excluded: ReadExcluded,
     row: MeetingRow,
     now: Ms,
@@ -105,11 +109,17 @@ def explain_meeting(
 ) -> Explanation | None:
     """Return the explanation of a meeting; None if it has more than `MAX_EVENTS`. `time_text` writes times in messages."""
     until = NEVER if row.end is None else row.end
-    events = meetings.source_events(row, MAX_EVENTS)
-    if events is None:
-        return None
-    explainer = _Explainer(row, events, now, rules, time_text)
     corrections = meetings.corrections(row.domain, row.room, row.start, until)
+    for span in _spans(meetings, history, row, corrections):
+        events = history.in_room(span, MAX_EVENTS)
+        if events is None:
+            return None
+        explainer = _Explainer(row, events, now, rules, time_text)
+        is_complete = not history.is_delayed or explainer.explains(
+            meetings.stays_between(row.domain, row.room, row.start, until)
+        )
+        if is_complete or span.received_until == NEVER:
+            break
     excluded = read_excluded(row.domain, row.room, row.start, until, _MAX_EXCLUDED)
     return Explanation(
         explainer.start(),
@@ -117,10 +127,25 @@ def explain_meeting(
         explainer.steps(),
         [_correction_step(correction, explainer.finder) for correction in corrections],
         [_excluded_event(participant) for participant in excluded],
-        events,
+        list(explainer.logged),
         meetings.superseded_ids(row),
         explainer.short_stays(),
+        is_complete,
     )
+
+
+def _spans(
+    meetings: Meetings, history: History, row: MeetingRow, corrections: Sequence[Correction]
+) -> Iterator[Span]:
+    """Yield what to read of the log. An archive is read day by day: events of few meetings arrive more than a day later."""
+    after, until = meetings.source_span(row)
+    if history.is_delayed:
+        known = meetings.room(row.domain, row.room)
+        after = max(after, row.start - 1 if known is None else known.created - 1)
+        if row.end is not None:
+            latest = max([row.end, *(correction.corrected for correction in corrections)])
+            yield Span(row.domain, row.room, after, until, latest + DAY_MS)
+    yield Span(row.domain, row.room, after, until, NEVER)
 
 
 class _Explainer:
@@ -134,6 +159,7 @@ class _Explainer:
         rules: Rules,
         time_text: Callable[[Ms], str],
     ) -> None:
+        self.logged: Final = logged
         self._row = row
         self._time_text = time_text
         self._rules = rules
@@ -175,6 +201,13 @@ class _Explainer:
             for change in self._changes
             if isinstance(change, StayIgnored) and self._is_within(change)
         ]
+
+    def explains(self, stays: Sequence[StayRow]) -> bool:
+        """Return whether the events contain the joins and the leaves of these stays."""
+        return all(
+            self.finder.has_reasons(stay.participant_id, stay.join, stay.leave, stay.left_by)
+            for stay in stays
+        )
 
     def _is_within(self, change: Change) -> bool:
         if isinstance(change, StayIgnored):
