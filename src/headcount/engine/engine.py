@@ -389,7 +389,7 @@ class Engine:
         """Process entries of a room, up to the position `until`. If that fails because of the room, quarantine it."""
         try:
             cached = self._cache.get(part.key, part.before)
-            turn = RoomTurn(self._settings, cached, batch, until, time, now)
+            turn = RoomTurn(self._settings, cached, batch, time, now)
             done = turn.process(entries, self._is_over)
         except Exception as error:
             if not is_contained(error):

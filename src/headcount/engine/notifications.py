@@ -7,7 +7,6 @@ Responsible for which messages are published, with their ids. Must not know the 
 are those of `headcount.outbound.payloads`.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -26,6 +25,7 @@ from headcount.store.records import (
     NewMessage,
     PendingNotification,
     PublishedMeeting,
+    RepeatableMessage,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -35,8 +35,8 @@ _encode = msgspec.json.Encoder().encode
 class PresenceMessages:
     """The messages about joins and leaves of a room. They are made when iterated, because few domains subscribe to them.
 
-    Those up to `imported_until` follow from imported history, and are not published. `cursor` distinguishes the id of a
-    repeated one, and a number the next ones in the same turn.
+    Those up to `imported_until` follow from imported history, and are not published. An id follows from the change
+    alone: see `RepeatableMessage` for a change that a late event may repeat.
     """
 
     domain: str
@@ -44,15 +44,14 @@ class PresenceMessages:
     changes: Sequence[Move | PresenceChange]
     imported_until: Ms
     created: Ms
-    cursor: int
 
     def __iter__(self) -> Iterator[NewMessage]:
-        repeated: Counter[str] = Counter()
         for change in resolved(self.changes):
             if change.at > self.imported_until:
-                yield self._message(change, repeated)
+                message = self._message(change)
+                yield RepeatableMessage(*message) if change.late else message
 
-    def _message(self, change: PresenceChange, repeated: Counter[str]) -> NewMessage:
+    def _message(self, change: PresenceChange) -> NewMessage:
         stay = change.stay
         payload: dict[str, Any] = {
             "participant_id": stay.participant_id,
@@ -68,9 +67,6 @@ class PresenceMessages:
         digest = blake2b(who.encode(), digest_size=8).hexdigest()
         # The time comes first, so that the index of ids grows at its end only.
         name = f"ptcpt-{'join' if change.is_join else 'left'}-{change.at}-{digest}"
-        if change.late:
-            repeated[name] += 1
-            name += f"-{self.cursor}" if repeated[name] == 1 else f"-{self.cursor}-{repeated[name]}"
         kind = MessageType.PARTICIPANT_JOINED if change.is_join else MessageType.PARTICIPANT_LEFT
         return _message(self.domain, name, kind, self.room, change.at, self.created, payload)
 

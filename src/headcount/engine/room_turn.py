@@ -34,7 +34,7 @@ class TurnSettings:
 
 
 class RoomTurn:
-    """Passes entries up to `position` to a room at the engine's `time`; `now` is the clock's time.
+    """Passes entries to a room at the engine's `time`; `now` is the clock's time.
 
     `batch` receives the rows that follow, and `others` the changes that are not about single stays.
     """
@@ -44,14 +44,12 @@ class RoomTurn:
         settings: TurnSettings,
         cached: CachedRoom,
         batch: BatchChanges,
-        position: int,
         time: Ms,
         now: Ms,
     ) -> None:
         self._settings = settings
         self._cached = cached
         self._batch = batch
-        self._position = position
         self._time = time
         self._now = now
         self._changes: list[Change] = []
@@ -134,7 +132,7 @@ class RoomTurn:
         room, imported_until, batch = self._cached.room, self._cached.imported_until, self._batch
         if presence:
             batch.presence.append(
-                PresenceMessages(room.domain, room.name, presence, imported_until, self._now, self._position)
+                PresenceMessages(room.domain, room.name, presence, imported_until, self._now)
             )
         if changes:
             decided_by = imported_until + room.rules.reset_alone_ms

@@ -54,6 +54,8 @@ _Row = tuple[str, str, str, int, str]
 """A row of `meeting_attributes`: domain, key, value, whole second of the start, id."""
 _Meeting = tuple[str, str, str, Ms, Ms | None]
 """A meeting: domain, room, id, start, end."""
+_Day = tuple[str, str, str, int]
+"""The key of a row of `meeting_attribute_counts`: domain, key, value, day."""
 
 
 class Term(NamedTuple):
@@ -94,22 +96,30 @@ def _term(*conditions: AttributeFilter) -> Term:
     return Term(dumps(keys, ensure_ascii=False), index_text(dumps(values, ensure_ascii=False)))
 
 
+def write_attribute_keys(connection: Connection, batches: Iterable[BatchChanges]) -> None:
+    """Write the keys of the attributes of stays. Call it before `AttributeIndexUpdate` is created for the batches."""
+    distinct = {(row.domain, row.attributes) for batch in batches for row in _with_attributes(batch)}
+    keys = {(domain, key) for domain, attributes in distinct for key in texts_of(attributes)}
+    if keys:
+        connection.write("insert_attribute_key", sorted(keys))
+
+
+def _with_attributes(batch: BatchChanges) -> list[StayRow]:
+    return [row for row in batch.stays.values() if row is not None and row.attributes is not None]
+
+
 class AttributeIndexUpdate:
     """The update of the index for one batch. Create it before the batch is written, and call `finish` after that."""
 
     def __init__(self, connection: Connection, batch: BatchChanges) -> None:
         self._connection = connection
         self._batch = batch
-        self._stays = [row for row in batch.stays.values() if row is not None and row.attributes is not None]
-        distinct = {(row.domain, row.attributes) for row in self._stays}
-        keys = {(domain, key) for domain, attributes in distinct for key in texts_of(attributes)}
-        if keys:
-            connection.write("insert_attribute_key", sorted(keys))
-        self._domains = self._with_attributes({key[0] for key in (*batch.meetings, *batch.reindexed)})
+        self._stays = _with_attributes(batch)
+        self._domains = self._indexed({key[0] for key in (*batch.meetings, *batch.reindexed)})
         self._before = self._rows(self._changed())
 
-    def finish(self) -> None:
-        """Write the differences."""
+    def finish(self) -> Counter[_Day]:
+        """Write the differences, and return those of the numbers of meetings by day."""
         changed = self._changed()
         after = self._rows(changed)
         removed, added = self._before - after, after - self._before
@@ -118,11 +128,9 @@ class AttributeIndexUpdate:
         added |= self._rows_of_stays({meeting[2] for meeting in changed})
         changes = _by_day(self._connection.lookup(_ADD, sorted(added)))
         changes.subtract(_by_day(removed))
-        counts = [(*day, number) for day, number in sorted(changes.items()) if number]
-        if counts:
-            self._connection.write("add_meeting_attribute_count", counts)
+        return changes
 
-    def _with_attributes(self, domains: set[str]) -> set[str]:
+    def _indexed(self, domains: set[str]) -> set[str]:
         found: set[str] = set()
         for some in _parts(sorted(domains), _LIST_SIZE):
             text, values = with_lists("select_domains_with_attributes", {"domains": some})
@@ -189,7 +197,7 @@ def _index_rows(domain: str, attributes: Attributes | None, start: Ms, name: str
         yield domain, *term, start // 1_000, name
 
 
-def _by_day(rows: Iterable[_Row]) -> Counter[tuple[str, str, str, int]]:
+def _by_day(rows: Iterable[_Row]) -> Counter[_Day]:
     return Counter((domain, key, value, start // _DAY_S) for domain, key, value, start, _ in rows)
 
 

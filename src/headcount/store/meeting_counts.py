@@ -8,8 +8,8 @@ the engine, and the sums of the former. Must not know other filters.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
 from headcount.kernel.events import Ms
 from headcount.store.database import Connection
@@ -46,8 +46,38 @@ class _Meeting(NamedTuple):
     max_participants: int
 
 
-def update_counts(connection: Connection, batch: BatchChanges) -> None:
-    """Write the differences that a batch makes. Call it before the meetings of the batch are written."""
+class CountChanges:
+    """The differences that the batches of a transaction make. Rooms share these rows: see `projections.write_rows`."""
+
+    def __init__(self) -> None:
+        self._days: Counter[tuple[str, int]] = Counter()
+        self._sizes: Counter[_Cell] = Counter()
+
+    def add(self, connection: Connection, batch: BatchChanges) -> None:
+        """Add the differences that a batch makes. Call it before the meetings of the batch are written."""
+        before, after = _before_and_after(connection, batch)
+        self._days.update(_days(after))
+        self._days.subtract(_days(before))
+        self._sizes.update(_cells(after))
+        self._sizes.subtract(_cells(before))
+
+    def write(self, connection: Connection) -> None:
+        """Write the differences, rows in the order of their key."""
+        write_differences(connection, "add_meeting_counts", self._days)
+        write_differences(connection, "add_ended_meeting_counts", self._sizes)
+
+
+def write_differences(connection: Connection, name: str, changes: Counter[Any]) -> None:
+    """Add differences to the rows of a table of counts, in the order of their key: a tuple."""
+    rows = [(*key, number) for key, number in sorted(changes.items()) if number]
+    if rows:
+        connection.write(name, rows)
+
+
+def _before_and_after(
+    connection: Connection, batch: BatchChanges
+) -> tuple[Iterable[_Meeting], Iterable[_Meeting]]:
+    """Return the meetings that a batch writes, as stored and as they will be."""
     keys = sorted({*batch.meetings, *batch.progress})
     before = {
         (domain, name): _Meeting(domain, *counted)
@@ -62,22 +92,7 @@ def update_counts(connection: Connection, batch: BatchChanges) -> None:
     for key, progress in batch.progress.items():
         if key in after:
             after[key] = _Meeting(key[0], after[key].start, *progress)
-    _write(connection, "add_meeting_counts", _days, before.values(), after.values())
-    _write(connection, "add_ended_meeting_counts", _cells, before.values(), after.values())
-
-
-def _write(
-    connection: Connection,
-    name: str,
-    cells: Callable[[Iterable[_Meeting]], Iterable[tuple[str, *tuple[int, ...]]]],
-    before: Iterable[_Meeting],
-    after: Iterable[_Meeting],
-) -> None:
-    changes = Counter(cells(after))
-    changes.subtract(cells(before))
-    rows = [(*cell, number) for cell, number in sorted(changes.items()) if number]
-    if rows:
-        connection.write(name, rows)
+    return before.values(), after.values()
 
 
 def _days(meetings: Iterable[_Meeting]) -> Iterable[tuple[str, int]]:

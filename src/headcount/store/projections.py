@@ -4,6 +4,7 @@ Responsible for committing batches of the engine, and for the reads that the eng
 changes of a batch were found. Only the engine writes these tables.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from operator import itemgetter
 from time import perf_counter
@@ -14,12 +15,14 @@ from headcount.kernel.journal import Mark
 from headcount.store.database import Connection, Database, LeadershipLost, StoreBusy
 from headcount.store.journal import StoredJournal
 from headcount.store.log import append_to, events_after, events_between
-from headcount.store.meeting_attributes import AttributeIndexUpdate
-from headcount.store.meeting_counts import update_counts
+from headcount.store.meeting_attributes import AttributeIndexUpdate, write_attribute_keys
+from headcount.store.meeting_counts import CountChanges, write_differences
 from headcount.store.records import (
     BatchChanges,
     DeferredRoom,
     MarkChange,
+    NewMessage,
+    RepeatableMessage,
     RoomKey,
     RoomRow,
     StayRow,
@@ -34,6 +37,14 @@ from wanted as w
 cross join rooms as r
 where r.domain = w.domain and r.room = w.room
 """
+_PUBLISHED: Final = """
+with wanted (domain, id) as ({keys})
+select w.domain, w.id, m.id
+from wanted as w
+cross join messages as m
+where m.domain = w.domain and m.id >= w.id and m.id < w.id || '.'
+"""
+"""The ids `ID`, `ID-2`, `ID-3` of each wanted one: a full stop follows a hyphen in the order of texts. Served by `messages_by_id`."""
 _STAYS: Final = 400
 _stay_key = itemgetter(0, 1, 2, 3)
 
@@ -154,8 +165,7 @@ class Projections:
         """Return why the database rejects a part of a batch, or None if it accepts it. Nothing is changed."""
         try:
             with self._database.writing() as connection:
-                write_rows(connection, part)
-                write_messages(connection, [part])
+                _write(connection, part)
                 raise _RollbackError  # noqa: TRY301 - it rolls the transaction back
         except _RollbackError:
             return None
@@ -173,14 +183,39 @@ class Projections:
         with self._database.writing() as connection:
             if connection.run("advance_cursor", cursor=batch.cursor, epoch=epoch) != 1:
                 raise LeadershipLost("another process runs the engine now")
-            write_rows(connection, batch)
-            write_messages(connection, [batch])
+            _write(connection, batch)
         return perf_counter() - began
 
 
-def write_rows(connection: Connection, batch: BatchChanges) -> None:
-    """Write the changes of a batch in the current transaction, except its messages."""
-    attribute_index = AttributeIndexUpdate(connection, batch)
+def _write(connection: Connection, batch: BatchChanges) -> None:
+    """Write all of a batch in the current transaction."""
+    write_rows(connection, batch)
+    if batch.inferred:
+        append_to(connection, [batch.inferred])
+    write_messages(connection, [batch])
+
+
+def write_rows(connection: Connection, *batches: BatchChanges) -> None:
+    """Write the changes of batches in the current transaction, except their messages and what they inferred.
+
+    The shards of a cluster write different rooms at the same time, and share rows of four tables. Every transaction
+    locks these rows in one order, so that none waits for another in a circle: new attribute keys first, the counts
+    last, each table by its key. `write_messages` follows.
+    """
+    counts = CountChanges()
+    counts_by_attribute: Counter[tuple[str, str, str, int]] = Counter()
+    write_attribute_keys(connection, batches)
+    for batch in batches:
+        attribute_index = AttributeIndexUpdate(connection, batch)
+        _write_meetings(connection, batch, counts)
+        counts_by_attribute.update(attribute_index.finish())
+        _write_consequences(connection, batch)
+    counts.write(connection)
+    write_differences(connection, "add_meeting_attribute_count", counts_by_attribute)
+
+
+def _write_meetings(connection: Connection, batch: BatchChanges, counts: CountChanges) -> None:
+    """Write the rooms of a batch with their stays and meetings."""
     _put(connection, "upsert_room", [(*key, *row) for key, row in batch.rooms.items()])
     _put(connection, "update_checkpoint", [(text, *key) for key, text in batch.checkpoints.items()])
     _write_marks(connection, batch.marks)
@@ -192,12 +227,15 @@ def write_rows(connection: Connection, batch: BatchChanges) -> None:
         "upsert_pending_stay",
         [row for row in batch.pending_stays.values() if row is not None],
     )
-    update_counts(connection, batch)
+    counts.add(connection, batch)
     _put(connection, "delete_meeting", [key for key, row in batch.meetings.items() if row is None])
     _put(connection, "upsert_meeting", [row for row in batch.meetings.values() if row is not None])
     _put(connection, "update_meeting_progress", [(*row, *key) for key, row in batch.progress.items()])
     _put(connection, "update_carried_stay", [(*row, *key) for key, row in batch.carried.items()])
-    attribute_index.finish()
+
+
+def _write_consequences(connection: Connection, batch: BatchChanges) -> None:
+    """Write what follows from the changes of the meetings, and which rooms wait."""
     superseded = {row[:2]: row for row in batch.superseded}
     _put(connection, "upsert_superseded_meeting", list(superseded.values()))
     _put(connection, "insert_correction", batch.corrections)
@@ -207,8 +245,6 @@ def write_rows(connection: Connection, batch: BatchChanges) -> None:
     _put(connection, "upsert_published_meeting", list(batch.published.values()))
     _put(connection, "delete_deferred_room", [key for key, row in batch.deferred.items() if row is None])
     _put(connection, "upsert_deferred_room", [row for row in batch.deferred.values() if row is not None])
-    if batch.inferred:
-        append_to(connection, [batch.inferred])
 
 
 def write_messages(connection: Connection, batches: Sequence[BatchChanges]) -> None:
@@ -219,11 +255,32 @@ def write_messages(connection: Connection, batches: Sequence[BatchChanges]) -> N
     """
     presence = [messages for batch in batches for messages in batch.presence]
     domains = {domain for (domain,) in connection.rows("select_subscribed_domains")} if presence else set()
-    messages = [message for of_domain in presence if of_domain.domain in domains for message in of_domain]
+    found = [message for of_domain in presence if of_domain.domain in domains for message in of_domain]
+    messages = _numbered(connection, found)
     messages += [message for batch in batches for message in batch.messages]
     if messages:
         connection.lock_messages()
         connection.write("insert_message", messages)
+
+
+def _numbered(connection: Connection, messages: list[NewMessage]) -> list[NewMessage]:
+    """Give each message about a change that was published before the number of times that it is published."""
+    repeatable = {message[:2] for message in messages if isinstance(message, RepeatableMessage)}
+    if not repeatable:
+        return messages
+    published = dict.fromkeys(repeatable, 0)
+    for domain, name, known in connection.lookup(_PUBLISHED, sorted(repeatable)):
+        number = int(known[len(name) + 1 :] or 1)
+        published[domain, name] = max(published[domain, name], number)
+    numbered = []
+    for message in messages:
+        key = message[:2]
+        if key in published:
+            published[key] += 1
+            if published[key] > 1:
+                message = message._replace(id=f"{message.id}-{published[key]}")  # noqa: PLW2901
+        numbered.append(message)
+    return numbered
 
 
 def _write_stays(connection: Connection, rows: list[StayRow]) -> None:

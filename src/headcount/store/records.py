@@ -222,6 +222,15 @@ class NewMessage(NamedTuple):
     payload: str
 
 
+class RepeatableMessage(NewMessage):
+    """A message about a change that may have been published before.
+
+    Its id is that of the first message about the change. A repeated one gets a number when it is written: `ID-2`, `ID-3`.
+    """
+
+    __slots__ = ()
+
+
 class MessagesOfDomain(Protocol):
     """Messages that are written only if their domain has subscribers."""
 

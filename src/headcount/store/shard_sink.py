@@ -84,8 +84,7 @@ class ShardSink:
             if connection.run("advance_shard_round", shard=shard, round=number) != 1:
                 self._require_written(connection, shard, number)
                 return False
-            for batch in batches:
-                write_rows(connection, batch)
+            write_rows(connection, *batches)
             write_messages(connection, batches)
         return True
 

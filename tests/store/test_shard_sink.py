@@ -1,0 +1,98 @@
+"""Shard sink: what the shards of a cluster write at the same time."""
+
+import threading
+from random import Random
+
+import pytest
+
+from headcount.store.database import StoreBusy
+from headcount.store.meeting_counts import PERIOD_MS
+from headcount.store.open import open_store
+from headcount.store.records import DAY_MS, BatchChanges, LogEntry, MeetingRow, StayRow
+from headcount.store.shard_sink import ShardSink
+
+SHARDS, ROUNDS, BATCHES, MEETINGS = 8, 20, 3, 12
+MINUTE = 60_000
+
+
+def batch_of(shard, number, chance):
+    """A batch of a shard: its own meetings, on days and with attributes and sizes that those of the others have, too."""
+    batch = BatchChanges(number)
+    for meeting in range(MEETINGS):
+        name = f"{shard}-{number}-{meeting}"
+        domain, room = chance.choice(("acme", "zoo")), f"room-{name}"
+        start = PERIOD_MS + chance.randrange(20) * DAY_MS
+        end = start + chance.randrange(1, 6) * MINUTE
+        attributes = f'{{"key-{chance.randrange(30)}":"{chance.randrange(3)}"}}'
+        batch.meetings[domain, name] = MeetingRow(domain, name, room, start, end, chance.randrange(1, 4))
+        stay = StayRow(domain, room, start, f"p-{name}", end, "reported", None, None, attributes)
+        batch.stays[stay[:4]] = stay
+    return batch
+
+
+@pytest.fixture
+def store(postgres):
+    opened = open_store(postgres.database(), durability="normal")
+    yield opened
+    opened.close()
+
+
+def deadlocks(store):
+    with store.database.reading() as connection:
+        text = "select deadlocks, pg_stat_clear_snapshot() from pg_stat_database where datname = current_database()"
+        return connection.query(text, {})[0][0]
+
+
+def run_at_once(*calls):
+    """Run these in threads of their own, and raise the first error of any."""
+    errors = []
+
+    def run(call):
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - raised by the caller's thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def test_shards_that_count_in_the_same_rows_never_deadlock(store):
+    """Each transaction has several batches, and all of them change the counts of the same days, sizes and values."""
+    sink = ShardSink(store.database)
+    sink.prepare(SHARDS)
+    epoch = store.projections.take_over()
+
+    def write(shard):
+        chance = Random(shard)
+        for number in range(1, ROUNDS + 1):
+            batches = [batch_of(shard, number * BATCHES + some, chance) for some in range(BATCHES)]
+            try:
+                sink.write(shard, number, batches, epoch)
+            except StoreBusy as error:
+                raise AssertionError(str(error)) from error
+
+    run_at_once(*(lambda shard=shard: write(shard) for shard in range(SHARDS)))
+    assert deadlocks(store) == 0
+    written = SHARDS * ROUNDS * BATCHES * MEETINGS
+    with store.database.reading() as connection:
+        for table in ("meeting_counts", "ended_meeting_counts", "meeting_attribute_counts"):
+            ((total,),) = connection.query(f"select sum(meetings) from {table}", {})
+            assert (table, total) == (table, written)
+
+
+def test_a_shard_leaves_what_it_inferred_to_the_topic(store):
+    """The log of a cluster is the topic: an entry in the database would be processed again by an engine that takes over."""
+    sink = ShardSink(store.database)
+    sink.prepare(1)
+    batch = batch_of(0, 1, Random(1))
+    batch.inferred.append(
+        LogEntry("acme", "room-0", 2, 5, 6, "ann", None, None, None, None, "snapshot", None, b"k" * 16, 2)
+    )
+    assert sink.write(0, 1, [batch], store.projections.take_over())
+    assert store.log.after(0, 10) == []
