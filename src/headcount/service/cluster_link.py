@@ -7,6 +7,7 @@ Responsible for what the other parts of a service ask of their engine. Must not 
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -17,15 +18,19 @@ from headcount.kernel.events import Ms
 from headcount.maintenance.health import Lag, query_lag, query_runs
 from headcount.store.database import StoreError
 from headcount.store.leadership import Leadership
-from headcount.store.shard_sink import Progress, ShardSink
+from headcount.store.shard_sink import Occupancy, Progress, ShardSink
 
 _POLL_S: Final = 0.2
+_COUNT_S: Final = 5.0
+"""Counting open stays reads all of them, so it is done less often."""
 
 log = structlog.get_logger("headcount.engine")
 
 
 class ClusterLink:
     """The side of the service. `on_batch` is called after each batch with results, in a thread."""
+
+    stopped: Final = "the live query of the cluster does not run"
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class ClusterLink:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="cluster link", daemon=True)
         self._progress: Progress | None = None
+        self._occupancy = Occupancy()
         self._leads = False
         self.failures = 0
         """The number of times that the progress could not be read."""
@@ -79,7 +85,7 @@ class ClusterLink:
         """Return the time in ms up to which the query has processed what the topic received."""
         return 0 if self._progress is None else self._progress.processed_until
 
-    def lag(self, now: Ms) -> Lag:
+    def lag(self, now: Ms) -> Lag | None:
         """Return how far the query is behind the topic."""
         return Lag(0, 0.0) if self._progress is None else query_lag(self._progress, now)
 
@@ -91,24 +97,29 @@ class ClusterLink:
 
     @property
     def quarantined_rooms(self) -> int:
-        """The number of quarantined rooms is not reported here: `headcount doctor` reads it from the store."""
-        return 0
+        """The number of quarantined rooms; 0 if another service leads."""
+        return self._occupancy.quarantined_rooms
 
     @property
     def active_rooms(self) -> int:
-        """The number of occupied rooms is not reported here."""
-        return 0
+        """The number of occupied rooms, as of the last seconds; 0 if another service leads."""
+        return self._occupancy.rooms
 
     @property
     def participants(self) -> int:
-        """The number of open stays is not reported here."""
-        return 0
+        """The number of open stays, as of the last seconds; 0 if another service leads."""
+        return self._occupancy.participants
 
     def _follow(self) -> None:
+        counted_s = float("-inf")
         while not self._stopping.wait(_POLL_S):
             try:
                 self._leads = self._leadership.still_leads() or self._leadership.try_lead() is not None
                 progress = self._sink.progress()
+                if not self._leads:
+                    self._occupancy, counted_s = Occupancy(), float("-inf")
+                elif time.monotonic() - counted_s > _COUNT_S:
+                    self._occupancy, counted_s = self._sink.occupancy(), time.monotonic()
             except StoreError as error:
                 self.failures += 1
                 self._leads = False

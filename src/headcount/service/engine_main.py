@@ -13,6 +13,7 @@ from headcount.service.runtime import ENGINE_OBJECTS, collect_rarely, new_clock
 from headcount.settings import Settings
 from headcount.store.leadership import Leadership, service_leadership
 from headcount.store.open import open_store
+from headcount.store.shard_sink import ShardSink
 
 
 class _WatchedLeadership:
@@ -44,6 +45,7 @@ def run_engine(settings: Settings, link: EngineLink) -> None:
     clock, rules = new_clock(store.log.end()[1]), settings.rules()
 
     def build_engine(epoch: int) -> Engine:
+        ShardSink(store.database).forget_query()
         return Engine(
             store, rules, epoch, stale_after=settings.stale_after(), reorder_window=settings.reorder_window(),
             release=version("headcount"),

@@ -25,6 +25,8 @@ import structlog
 
 from headcount.engine.engine import EngineStats
 from headcount.engine.worker import Worker
+from headcount.kernel.events import Ms
+from headcount.maintenance.health import Lag
 from headcount.service.shared_numbers import SharedNumbers
 from headcount.store.database import StoreError
 
@@ -131,6 +133,8 @@ class EngineProcess:
     batch, in a thread. Create it before the process has threads or connections, which a fork would copy.
     """
 
+    stopped: Final = "the engine has stopped"
+
     def __init__(self, run: Callable[[EngineLink], None], on_batch: Callable[[], None]) -> None:
         self._numbers = SharedNumbers(_NUMBERS)
         self._on_batch = on_batch
@@ -189,6 +193,10 @@ class EngineProcess:
     def cursor(self) -> int | None:
         """Return the position up to which this engine processed the log, or None if another one leads."""
         return self._numbers["cursor"] if self.leads() else None
+
+    def lag(self, now: Ms) -> Lag | None:  # noqa: ARG002 - the same as of a live query
+        """Return None: the log and the cursor, which are in the store, show it."""
+        return None
 
     def stats(self) -> EngineStats | None:
         """Return the counters of this engine, or None if another one leads."""

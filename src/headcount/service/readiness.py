@@ -12,7 +12,6 @@ from typing import Final, Generic, NamedTuple, TypeVar
 import structlog
 
 from headcount.maintenance.health import Lag, Problem, check_engine, measure_lag
-from headcount.service.cluster_link import ClusterLink
 from headcount.service.core import Core
 from headcount.store.database import StoreError, StoreTimeout
 from headcount.store.webhooks import DeliveryState, EndpointStatus
@@ -85,11 +84,7 @@ class Readiness:
             return f"the store cannot be written: {write_problem}"
         for finding in check_engine(lag, self._max_lag_s, is_alive=self._engine.alive()):
             if finding.problem is Problem.ENGINE_STOPPED:
-                return (
-                    "the live query of the cluster does not run"
-                    if isinstance(self._engine, ClusterLink)
-                    else "the engine has stopped"
-                )
+                return self._engine.stopped
             return f"the engine is {lag.seconds:.0f} s ({lag.entries:,} entries) behind"
         return None
 
@@ -110,9 +105,8 @@ class Readiness:
     def measure_lag(self) -> Lag:
         """Measure the lag now. Reads the store."""
         now = self._clock.now()
-        if isinstance(self._engine, ClusterLink):
-            return self._engine.lag(now)
-        return measure_lag(self._store, self.cursor(), now)
+        lag = self._engine.lag(now)
+        return measure_lag(self._store, self.cursor(), now) if lag is None else lag
 
     async def _write_problem(self) -> str | None:
         """Return why the store cannot be written, or None.

@@ -34,6 +34,14 @@ class Progress(NamedTuple):
     behind: int
 
 
+class Occupancy(NamedTuple):
+    """How many rooms are occupied, how many stays are open, and how many rooms are quarantined. Field order is column order."""
+
+    rooms: int = 0
+    participants: int = 0
+    quarantined_rooms: int = 0
+
+
 class ShardSink:
     """Where the shards of one cell write."""
 
@@ -71,6 +79,16 @@ class ShardSink:
         with self._database.reading() as connection:
             row = connection.row("select_progress")
             return None if row is None or not row[0] else Progress(*row)
+
+    def forget_query(self) -> None:
+        """Record that no live query runs for this database: an engine of its own does."""
+        with self._database.writing() as connection:
+            connection.run("forget_query")
+
+    def occupancy(self) -> Occupancy:
+        """Return what the rooms of all shards have in total. Reads all open stays."""
+        with self._database.reading() as connection:
+            return Occupancy(*(connection.row("select_occupancy") or ()))
 
     def write(self, shard: int, number: int, batches: Sequence[BatchChanges], epoch: int) -> bool:
         """Write the batches of a round, and return whether it was not written before.

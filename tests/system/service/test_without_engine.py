@@ -67,6 +67,9 @@ def test_a_server_without_an_engine_answers_from_the_tables_and_refuses_events(c
         wait_until(lambda: client.get("/readyz").status_code == 200, 10)
         (meeting,) = client.get("/v1/meetings").json()["data"]
         assert [one["participant_id"] for one in meeting["participants"]] == ["ann", "bob"]
+        wait_until(lambda: "\nheadcount_participants_active 2.0\n" in client.get("/metrics").text)
+        assert "\nheadcount_rooms_active 1.0\n" in client.get("/metrics").text
+        assert "\nheadcount_quarantined_rooms 0.0\n" in client.get("/metrics").text
         checked = headcount("doctor", "--database", database, check=False).stdout
         assert "ok     engine      the live query of the cluster has 0 unread records" in checked
         report(cluster, behind=100_000)
@@ -129,6 +132,15 @@ def test_the_server_that_leads_delivers_and_the_driver_keeps_its_epoch(cluster, 
     assert cluster.store.projections.cursor()[1] == cluster.epoch
     second.stop()
     server.start()
+
+
+def test_a_server_with_an_engine_that_takes_over_expects_no_live_query(cluster, tmp_path, database):
+    report(cluster, ago=MINUTE)
+    server = Running(tmp_path, database).start()
+    wait_until(lambda: leads(server))
+    checked = headcount("doctor", "--database", database, check=False).stdout
+    assert "ok     engine      all events are processed" in checked
+    server.stop()
 
 
 def leads(server):

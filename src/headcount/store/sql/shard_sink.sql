@@ -34,3 +34,22 @@ set reported_ms = :reported,
 -- name: select_progress
 select reported_ms, processed_until_ms, batches, entries, bad_records, behind
 from cell_progress
+
+-- name: forget_query
+update cell_progress
+set reported_ms = 0
+where reported_ms <> 0
+
+-- name: select_occupancy
+-- Served by open_stays.
+select
+  (
+    select count(*)
+    from (
+      select domain, room from stays where leave_ms is null
+      union
+      select domain, room from pending_stays
+    ) as occupied
+  ),
+  (select count(*) from stays where leave_ms is null) + (select count(*) from pending_stays),
+  (select count(*) from deferred_rooms where reason is not null)
