@@ -24,8 +24,8 @@ import pyarrow as pa
 from figures import record
 from headcount import Rules, sessionize
 from headcount.engine.engine import Engine
+from headcount.garbage import ENGINE_OBJECTS, collect_rarely
 from headcount.kernel.events import Kind
-from headcount.service.runtime import ENGINE_OBJECTS, collect_rarely
 from headcount.store.dedup import log_entry
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import Store, open_store

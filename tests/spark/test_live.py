@@ -111,7 +111,9 @@ def kill_python_workers(query):
     """Kill the Python processes of Spark, which have the shards in memory."""
 
     def workers():
-        return [pid for pid, command in processes_of(query.process.pid).items() if "pyspark.daemon" in command]
+        return [
+            pid for pid, command in processes_of(query.process.pid).items() if "pyspark.daemon" in command
+        ]
 
     query.until(workers)
     kill_all(workers())

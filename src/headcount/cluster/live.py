@@ -23,6 +23,7 @@ from headcount.cluster.further_topics import FurtherTopics
 from headcount.cluster.records import COLUMNS, decode_records, read_topic
 from headcount.cluster.shard import Shard, ShardSettings, round_time
 from headcount.cluster.shard_state import Head
+from headcount.garbage import ENGINE_OBJECTS, collect_rarely
 from headcount.kernel.events import Ms
 from headcount.settings import TopicUrl
 from headcount.store.database import StoreBusy
@@ -56,6 +57,7 @@ class Worker:
         self._sink = ShardSink(connect(settings.database))
         self._epoch = settings.epoch
         self.topics = FurtherTopics(settings.topic)
+        collect_rarely(ENGINE_OBJECTS)
         self.shards: dict[int, Shard] = {}
 
     def write(self, shard: int, number: int, batches: Sequence[BatchChanges]) -> None:

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import uvicorn
 
+from headcount.garbage import ANSWER_OBJECTS, collect_rarely
 from headcount.server.fast_path import FastPathProtocol, KnownHeads
 from headcount.service.container import Service
-from headcount.service.runtime import collect_rarely
 from headcount.settings import cannot_listen, url_of
 
 _MAX_DESCRIPTORS: Final = 65_536
@@ -53,7 +53,7 @@ class Server(uvicorn.Server):
     async def run_until_stopped(self) -> None:
         """Serve until a signal arrives, then finish the requests and deliveries in progress."""
         service = self._service
-        collect_rarely()
+        collect_rarely(ANSWER_OBJECTS)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_STORE_THREADS, "store"))
         self._background = [asyncio.create_task(run()) for run in service.background]
         broadcast = asyncio.create_task(service.broadcaster.run())

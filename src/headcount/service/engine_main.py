@@ -8,8 +8,9 @@ from importlib.metadata import version
 
 from headcount.engine.engine import Engine
 from headcount.engine.worker import Worker
+from headcount.garbage import ENGINE_OBJECTS, collect_rarely
 from headcount.service.engine_process import EngineLink
-from headcount.service.runtime import ENGINE_OBJECTS, collect_rarely, new_clock
+from headcount.service.runtime import new_clock
 from headcount.settings import Settings
 from headcount.store.leadership import Leadership, service_leadership
 from headcount.store.open import open_store
