@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from headcount import Event, Kind, meeting_id
-from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS
+from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS, STAYS
 from headcount.batch.io.event_columns import COLUMNS, REQUIRED
 from headcount.cli import main
 from headcount.http.schemas import Meetings
@@ -179,7 +179,7 @@ def test_every_column_that_is_read_is_documented():
     assert {name for name, required in columns if required} == set(REQUIRED)
 
 
-@pytest.mark.parametrize(("position", "schema"), [(1, MEETINGS), (2, PARTICIPANTS)])
+@pytest.mark.parametrize(("position", "schema"), [(1, MEETINGS), (2, PARTICIPANTS), (3, STAYS)])
 def test_every_column_that_is_written_is_documented_with_its_type(position, schema):
     documented = list(tables_of_columns())[position]
     assert documented == [(field.name, spelled(field.type)) for field in schema]

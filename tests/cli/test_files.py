@@ -173,6 +173,21 @@ def test_a_memory_limit_gives_the_same_result(story):
     assert ask("sessionize", story, "--max-memory", "1KB", "--format", "daily").stdout == ample
 
 
+@pytest.mark.parametrize("fmt", ["parquet", "csv", "ndjson"])
+def test_stays_are_one_more_file_if_asked_for(story, tmp_path, fmt):
+    ask("sessionize", story, "--output", tmp_path, "--format", fmt, "--stays", "--threads", "1")
+    assert {path.name for path in tmp_path.glob(f"*.{fmt}")} == {
+        f"{name}.{fmt}" for name in ("meetings", "participants", "stays")
+    } | ({story.name} if story.suffix == f".{fmt}" else set())
+    ask("sessionize", story, "--output", tmp_path, "--format", fmt)
+    assert not (tmp_path / f"stays.{fmt}").exists(), "the file of an earlier run has other stays"
+
+
+@pytest.mark.parametrize("options", [(), ("--output", "sessions", "--format", "daily")])
+def test_stays_need_a_directory_and_a_format_that_has_them(story, options):
+    assert "--stays writes one more file" in refused("sessionize", story, "--stays", *options)
+
+
 def test_the_domain_option_applies_to_events_without_a_domain(story):
     answer = ask("sessionize", story, "--domain", "acme", "--format", "ndjson").stdout
     assert json.loads(answer)["domain"] == "acme"

@@ -57,7 +57,7 @@ def assert_equal(source, **options):
     small, large = in_both(source, **options)
     assert small.summary == large.summary
     assert small.as_of == large.as_of
-    for name in ("meetings", "participants"):
+    for name in ("meetings", "participants", "stays"):
         assert getattr(small, name).schema == getattr(large, name).schema
         assert getattr(small, name).to_pylist() == getattr(large, name).to_pylist()
     assert files_of(small) == files_of(large)

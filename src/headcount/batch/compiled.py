@@ -31,11 +31,11 @@ from headcount.batch.passes.layout import (
     PENDING_STAYS,
     SHORT_STAYS,
 )
-from headcount.batch.passes.parallel import Result, run_passes
+from headcount.batch.passes.parallel import CORES, Result, run_passes
 from headcount.batch.passes.spill import Divisions, Spilled
 from headcount.batch.passes.tables import Assembly, Dictionaries, InMemory
 from headcount.batch.rows import Rows
-from headcount.batch.sessions import MEETINGS, Sessions, Summary
+from headcount.batch.sessions import MEETINGS, Sessions, StayPiece, Summary
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER, Rules
 
@@ -49,7 +49,7 @@ BYTES_PER_EVENT = 320
 IN_MEMORY_PIECE_ROWS = 1 << 20
 """Number of rows that are read at once if all fit into memory: files mostly have groups of a million rows."""
 ENTRIES_AT_ONCE = 1_000_000
-"""Number of entries in one piece of the participants."""
+"""Number of entries in one piece of the participants, and of stays in one piece of those."""
 
 
 def sessionize_tables(
@@ -61,12 +61,16 @@ def sessionize_tables(
     domain: str,
     skip_invalid: bool,
     max_memory: int | None,
+    threads: int | None,
     progress: Progress,
 ) -> Sessions:
     """Return the meeting sessions in `events`. Few events need no compiled code, but are read by the readers of large files."""
     limit = max_memory // BYTES_PER_EVENT if max_memory else None
-    tables = read(events, skip_invalid=skip_invalid, piece_rows=_piece_rows(limit), mapping=mapping)
-    pieces = ahead((piece, tables.share) for piece in tables)
+    threads = threads or CORES
+    tables = read(
+        events, skip_invalid=skip_invalid, piece_rows=_piece_rows(limit), mapping=mapping, threads=threads
+    )
+    pieces = ahead(((piece, tables.share) for piece in tables), threads)
     if small_files.may_be_small(events, max_memory):
         pieces, are_few = _if_at_most(pieces, small_files.SMALL_EVENTS)
         if are_few:
@@ -74,14 +78,14 @@ def sessionize_tables(
     if limit is not None:
         pieces, fits = _if_at_most(pieces, limit)
         if not fits:
-            return _by_division(pieces, tables, rules, as_of, domain, progress)
-    collector = Collector(domain)
+            return _by_division(pieces, tables, rules, as_of, domain, threads, progress)
+    collector = Collector(domain, threads)
     for piece, share in pieces:
         collector.add(piece, share)
         progress(0.5 * share, "reading")
     collected = collector.columns()
     progress(0.5, "computing")
-    return _in_memory(collected, rules, as_of, domain, tables)
+    return _in_memory(collected, rules, as_of, domain, threads, tables)
 
 
 def _interpreted(
@@ -109,7 +113,7 @@ def _if_at_most(pieces: Pieces, limit: int) -> tuple[Pieces, bool]:
 
 
 def _in_memory(
-    columns: Columns, rules: Rules, as_of: Ms | None, domain: str, tables: EventTables
+    columns: Columns, rules: Rules, as_of: Ms | None, domain: str, threads: int, tables: EventTables
 ) -> Sessions:
     """Return the sessions of events that are all in memory."""
     now = as_of if as_of is not None else int(columns.at.max(initial=0))
@@ -117,15 +121,23 @@ def _in_memory(
     if not len(columns):
         empty = Summary(rejected=tables.rejected)
         return Sessions(Rows(MEETINGS, ()), lambda: iter(()), now, empty, rejects)
-    result = run_passes(columns, rules, now)
+    result = run_passes(columns, rules, now, threads)
     domains = _domains(columns, domain)
     dictionaries = Dictionaries(
         columns.rooms, domains, columns.user_ids, columns.user_names, result.attributes
     )
-    assembly = Assembly([InMemory(result, columns)], dictionaries)
+    assembly = Assembly([InMemory(result, columns, threads)], dictionaries, threads)
     extent = _Extent(len(columns), int(columns.at.min()), int(columns.at.max()))
     summary = _summary([result], dictionaries, extent, tables)
-    return Sessions(assembly.meetings, partial(assembly.participants, ENTRIES_AT_ONCE), now, summary, rejects)
+    return Sessions(
+        assembly.meetings,
+        partial(assembly.participants, ENTRIES_AT_ONCE),
+        now,
+        summary,
+        rejects,
+        partial(assembly.stays, ENTRIES_AT_ONCE),
+        threads,
+    )
 
 
 def _domains(columns: Columns, domain: str) -> pa.Array:
@@ -135,10 +147,16 @@ def _domains(columns: Columns, domain: str) -> pa.Array:
 
 
 def _by_division(
-    pieces: Pieces, tables: EventTables, rules: Rules, as_of: Ms | None, domain: str, report: Progress
+    pieces: Pieces,
+    tables: EventTables,
+    rules: Rules,
+    as_of: Ms | None,
+    domain: str,
+    threads: int,
+    report: Progress,
 ) -> Sessions:
     """Return the sessions of events that do not fit into memory at once."""
-    divisions = Divisions(domain)
+    divisions = Divisions(domain, threads)
     for piece, share in pieces:
         divisions.add(piece)
         report(0.5 * share, "reading")
@@ -149,13 +167,13 @@ def _by_division(
         (number, divisions.columns(number, dictionaries, rank, sessions))
         for number in range(len(divisions.files))
     )
-    for number, columns in ahead(read_back):
+    for number, columns in ahead(read_back, threads):
         if columns is not None:
-            result = run_passes(columns, rules, now)
+            result = run_passes(columns, rules, now, threads)
             attributes = divisions.add_attributes(result, dictionaries.attributes)
-            parts.append(Spilled(result, columns, divisions.entry_files[number], attributes))
+            parts.append(Spilled(result, columns, divisions.entry_files[number], threads, attributes))
         report(0.5 + 0.3 * (number + 1) / len(divisions.files), "computing")
-    assembly = Assembly(parts, divisions.with_all_attributes(dictionaries))
+    assembly = Assembly(parts, divisions.with_all_attributes(dictionaries), threads)
     extent = _Extent(divisions.rows, divisions.first_at, divisions.last_at)
     summary = _summary([part.result for part in parts], dictionaries, extent, tables)
     rejects = tables.rejects if tables.rejected else None
@@ -164,7 +182,10 @@ def _by_division(
         # This refers to the divisions: their files are deleted with them.
         yield from assembly.participants(ENTRIES_AT_ONCE if divisions.rows else 1)
 
-    return Sessions(assembly.meetings, participants, now, summary, rejects)
+    def stays() -> Iterator[StayPiece]:
+        yield from assembly.stays(ENTRIES_AT_ONCE if divisions.rows else 1)
+
+    return Sessions(assembly.meetings, participants, now, summary, rejects, stays, threads)
 
 
 class _Extent(NamedTuple):

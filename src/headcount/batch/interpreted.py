@@ -9,10 +9,10 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from headcount.batch.rows import Rows
-from headcount.batch.sessions import MEETINGS, PARTICIPANTS, Sessions, Summary
+from headcount.batch.sessions import MEETINGS, PARTICIPANTS, STAYS, Sessions, StayPiece, Summary
 from headcount.kernel.changes import Change, EventIgnored, Reason
 from headcount.kernel.events import Event, Ms
-from headcount.kernel.meetings import Meeting, Stay
+from headcount.kernel.meetings import Meeting, Stay, carries_into
 from headcount.kernel.replay import Derived, derive
 from headcount.kernel.rules import Rules, is_too_short
 
@@ -50,11 +50,13 @@ def derive_sessions(
     now = max(times, default=0) if as_of is None else as_of
     counts: Counter[str] = Counter(after_as_of=sum(at > now for at in times))
     found: list[tuple[Meeting, int]] = []
+    stays: list[tuple[RoomEvents, list[Stay]]] = []
     busiest, busiest_ms = None, 0
     for room in rooms:
         derived = derive(room.events, as_of=now, domain=room.domain, rules=rules)
         own = [(meeting, _participant_ms(meeting, now)) for meeting in derived.meetings]
         found += own
+        stays.append((room, derived.counted))
         _count(counts, room.events, derived, rules, now)
         room_ms = sum(ms for _, ms in own)
         counts["participant_ms"] += room_ms
@@ -76,7 +78,33 @@ def derive_sessions(
         busiest_room_ms=busiest_ms,
         rejected=0 if rejects is None else rejects.count,
     )
-    return Sessions(meetings, lambda: iter([Rows(PARTICIPANTS, entries)]), now, summary, rejects)
+    return Sessions(
+        meetings,
+        lambda: iter([Rows(PARTICIPANTS, entries)]),
+        now,
+        summary,
+        rejects,
+        lambda: iter([_stay_piece(stays, [meeting for meeting, _ in found])]),
+    )
+
+
+def _stay_piece(stays: Sequence[tuple[RoomEvents, list[Stay]]], meetings: Sequence[Meeting]) -> StayPiece:
+    rows: list[tuple[Any, ...]] = []
+    begins: dict[tuple[str, str], tuple[int, list[Stay]]] = {}
+    for (room, domain, _), counted in stays:
+        own = sorted(counted, key=lambda stay: (stay.join, stay.participant_id))
+        begins[domain, room] = len(rows), own
+        for participant_id, join, leave, left_by, user_id, user_name, attributes in own:
+            rows.append((domain, room, participant_id, user_id, user_name, join, leave, left_by, attributes))
+    resets = {(meeting.domain, meeting.room, meeting.end) for meeting in meetings}
+    carried: list[tuple[int, int]] = []
+    for number, meeting in enumerate(meetings):
+        if (meeting.domain, meeting.room, meeting.start) in resets:
+            first, own = begins[meeting.domain, meeting.room]
+            carried += [
+                (number, first + i) for i, stay in enumerate(own) if carries_into(stay, meeting.start)
+            ]
+    return StayPiece(Rows(STAYS, rows), [number for number, _ in carried], [stay for _, stay in carried])
 
 
 def _meeting_row(meeting: Meeting, participant_ms: Ms) -> tuple[Any, ...]:

@@ -34,6 +34,7 @@ def sessionize(
     time_unit: str | None = None,
     attributes: Mapping[str, str] | None = None,
     max_memory: int | None = None,
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> Sessions:
     """Return the meeting sessions in `events`, by rules 1-16.
@@ -54,7 +55,8 @@ def sessionize(
     `at`. `domain` is that of events without one; it is part of the ids. With `skip_invalid`, rows
     that are no valid events are skipped and stored in `Sessions.rejects`. `max_memory` (bytes):
     events that need more are divided by room among temporary files; it bounds the work and the
-    meetings, but not `Sessions.participants` as one table. `progress` is called repeatedly with
+    meetings, but not `Sessions.participants` as one table. At most `threads` threads read, compute and
+    write; by default as many as there are processors. `progress` is called repeatedly with
     a fraction from 0 to 1 and the current step.
 
     Raise `BadInput` for input that cannot be read, and for the first invalid row unless they are skipped.
@@ -69,6 +71,7 @@ def sessionize(
         domain=domain,
         skip_invalid=skip_invalid,
         max_memory=max_memory,
+        threads=threads,
         progress=progress,
     )
 
@@ -82,6 +85,7 @@ def sessionize_mapped(
     domain: str = "default",
     skip_invalid: bool = False,
     max_memory: int | None = None,
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> Sessions:
     """Return the meeting sessions in `events` with these columns, like `sessionize`."""
@@ -102,6 +106,7 @@ def sessionize_mapped(
         domain=domain,
         skip_invalid=skip_invalid,
         max_memory=max_memory,
+        threads=threads,
         progress=report,
     )
     report(1.0, "done")

@@ -3,17 +3,19 @@
 Responsible for the columns of the tables. Must not know how they are filled.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from headcount.batch.extra import batch_extra
 from headcount.batch.rows import Column, Schema, Table, Type
 from headcount.kernel.events import Ms
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 MEETINGS: Final[Schema] = (
     Column("id", Type.TEXT),
@@ -38,6 +40,30 @@ PARTICIPANTS: Final[Schema] = (
     Column("left_by", Type.WORD, is_optional=True),
     Column("attributes", Type.WORD, is_optional=True),
 )
+
+
+STAYS: Final[Schema] = (
+    Column("domain", Type.WORD),
+    Column("room", Type.WORD),
+    Column("participant_id", Type.TEXT),
+    Column("user_id", Type.WORD, is_optional=True),
+    Column("user_name", Type.WORD, is_optional=True),
+    Column("join", Type.TIME),
+    Column("leave", Type.TIME, is_optional=True),
+    Column("left_by", Type.WORD, is_optional=True),
+    Column("attributes", Type.WORD, is_optional=True),
+)
+
+
+class StayPiece(NamedTuple):
+    """Some stays, and those that continued into a meeting that a reset began (R7).
+
+    Row carried[i] of `stays` continued into the meeting in row meetings[i] of all meetings.
+    """
+
+    stays: Table
+    meetings: "Sequence[int] | NDArray[np.int64]"
+    carried: "Sequence[int] | NDArray[np.int64]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +106,12 @@ class Sessions:
     user_id, user_name, join and leave (clipped to the meeting; leave is null while present),
     left_by (how the stay ended; null while present, and where a reset clipped the entry), attributes (of the stay,
     as the JSON of an object with its keys in order; null if there are none).
-    `found` and `participant_pieces` are the same as plain rows or as Arrow tables, as they were computed; the second in
-    pieces, for results larger than memory. `meetings` and `participants` are Arrow tables in any case.
+
+    `stays` has one row for each stay that counts (R4), as long as it lasted, in a meeting or not, room by room and by join, then
+    participant_id: domain, room, participant_id, user_id, user_name, join, leave (null while present), left_by, attributes.
+
+    `found`, `participant_pieces` and `found_stays` are the same as plain rows or as Arrow tables, as they were computed; the last two
+    in pieces, for results larger than memory. `meetings`, `participants` and `stays` are Arrow tables in any case.
     """
 
     found: Table = field(repr=False)
@@ -89,6 +119,9 @@ class Sessions:
     as_of: Ms
     summary: Summary
     rejects: Any = field(default=None, repr=False)
+    found_stays: Callable[[], Iterator[StayPiece]] = field(default=lambda: iter(()), repr=False)
+    threads: int = field(default=2, repr=False)
+    """At most this many threads write the tables to files."""
 
     @cached_property
     def meetings(self) -> "pa.Table":
@@ -105,6 +138,18 @@ class Sessions:
             from headcount.batch.arrow_tables import joined  # noqa: PLC0415 - loaded only if used
 
             return joined(self.participant_pieces(), PARTICIPANTS)
+
+    @cached_property
+    def stays(self) -> "pa.Table":
+        """The stays that count as one table."""
+        with batch_extra():
+            from headcount.batch.arrow_tables import joined  # noqa: PLC0415 - loaded only if used
+
+            return joined(self.stay_pieces(), STAYS)
+
+    def stay_pieces(self) -> Iterator[Table]:
+        """Yield the stays in pieces."""
+        return (piece.stays for piece in self.found_stays())
 
     def to_daily(self, granularity_s: int = 1, *, include_attributes: bool = False) -> list[dict[str, Any]]:
         """Return the meeting objects of Daily's `GET /meetings`, newest first, in whole seconds (R9, R12).

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from hashlib import file_digest
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,11 @@ def about_one_room(command: Callable[..., None]) -> Callable[..., None]:
     is_flag=True,
     help="Skip invalid rows. With --output, they are written to rejected.ndjson.",
 )
+@click.option("--stays", is_flag=True, help="Write a file of stays, too: each once, in a meeting or not.")
+@click.option(
+    "--threads", type=click.IntRange(1), metavar="N",
+    help="Maximum number of threads.  [default: that of the processors]",
+)  # fmt: skip
 @click.option("--max-memory", type=SIZE, help="Memory limit, like 4GB. Larger inputs are processed in parts.")
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
@@ -139,6 +145,7 @@ def sessionize(
     fmt: str | None,
     rules: Rules,
     mapping: Mapping,
+    stays: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -148,9 +155,13 @@ def sessionize(
     FILE is a Parquet, NDJSON or CSV file, a directory, or a pattern in quotes. Use - for NDJSON on standard input.
     """
     _require_fitting_format(output, fmt, as_json=as_json)
+    if stays and (output is None or fmt == "daily"):
+        raise click.UsageError(
+            "--stays writes one more file: add --output DIR, and no --format daily, which has no stays"
+        )
     given = {key: value for key, value in options.items() if value}
     sessions = _sessions(list(files), rules, mapping, given, quiet=quiet)
-    written = _write(sessions, output, fmt or "parquet") if output is not None else []
+    written = _write(sessions, output, fmt or "parquet", stays=stays) if output is not None else []
     if as_json:
         _print_json(sessions, written)
     elif output is None:
@@ -175,11 +186,20 @@ def _sessions(
     from headcount.batch.sessionize import sessionize_mapped  # noqa: PLC0415 - likewise
 
     prepare_arrow()
+    _bound_pools(options.get("threads"))
     if quiet:
         cache.silence()
     columns = mapping.parsed()
     with progress_bar(quiet=quiet) as progress, _without_collector():
         return sessionize_mapped(files, columns, rules=rules, progress=progress, **options)
+
+
+def _bound_pools(threads: int | None) -> None:
+    """Bound the threads of Arrow, which are those of the process."""
+    if threads is not None and find_spec("pyarrow") is not None:
+        import pyarrow as pa  # noqa: PLC0415 - small files do not need it
+
+        pa.set_cpu_count(threads)
 
 
 @contextmanager
@@ -196,10 +216,10 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-def _write(sessions: "Sessions", output: str, fmt: str) -> list[str]:
+def _write(sessions: "Sessions", output: str, fmt: str, *, stays: bool) -> list[str]:
     from headcount.batch.io.writers import write_sessions  # noqa: PLC0415 - only this command needs it
 
-    return [str(path) for path in write_sessions(sessions, output, fmt)]
+    return [str(path) for path in write_sessions(sessions, output, fmt, stays=stays)]
 
 
 def _show(sessions: "Sessions", fmt: str | None) -> None:

@@ -42,7 +42,7 @@ def backfill(spark: SparkSession, archive: str, output: str, rules: Rules, as_of
     def sessions(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for name in batch.column("value").to_pylist():
-                found = sessionize(str(Path(archive) / name), rules=rules, as_of=as_of)
+                found = sessionize(str(Path(archive) / name), rules=rules, as_of=as_of, threads=1)
                 write_sessions(found, Path(output) / name)
                 row = {"partition": name, "events": found.summary.events, "meetings": found.meetings.num_rows}
                 yield pa.RecordBatch.from_pylist([row])

@@ -34,18 +34,24 @@ def changes_of(
 
 
 class Derived(NamedTuple):
-    """The meetings of a room, all its stays, what its events changed, and how many inferred leaves were overridden."""
+    """The meetings of a room, all its stays, what its events changed, and how many inferred leaves were overridden.
+
+    `counted` are the stays that count, in no order.
+    """
 
     meetings: list[Meeting]
     stays: list[Stay]
     changes: list[Change]
     overrides: int
+    counted: list[Stay]
 
 
 def derive(events: Iterable[Event], *, as_of: Ms, domain: str, rules: Rules) -> Derived:
     """Return the meetings of the one room of `events`, as `meetings_of`, with what explains them."""
     stretch = _fold(events, as_of, domain, rules)
-    return Derived(_meetings(stretch), stretch.all_stays(), stretch.changes, stretch.people.overrides)
+    meetings = _meetings(stretch)
+    counted = list(stretch.projection.stays.values())
+    return Derived(meetings, stretch.all_stays(), stretch.changes, stretch.people.overrides, counted)
 
 
 def _meetings(stretch: Stretch) -> list[Meeting]:

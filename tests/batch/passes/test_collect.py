@@ -41,7 +41,7 @@ def test_pieces_may_differ_in_columns_and_in_the_type_of_participants(tmp_path, 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 1.0])
 def test_a_wrong_estimate_of_the_remaining_rows_changes_nothing(share):
-    collector = Collector("default")
+    collector = Collector("default", 2)
     for number in range(50):
         codes = pa.array([f"room {number}", "blue"]).dictionary_encode()
         piece = {"room": codes, "kind": pa.array([0, 0], pa.int8()), "at": [AT + number, AT]}

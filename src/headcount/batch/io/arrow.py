@@ -21,14 +21,16 @@ from headcount.errors import BadInput
 _MAGIC = b"PAR1"
 
 
-def read_parquet(path: Path, where: str, piece_rows: int, mapping: ColumnMap = AS_NAMED) -> Iterator[Block]:
-    """Yield the rows of a Parquet file. Raises `BadInput` if it is none, or is damaged."""
+def read_parquet(
+    path: Path, where: str, piece_rows: int, mapping: ColumnMap = AS_NAMED, *, pooled: bool = True
+) -> Iterator[Block]:
+    """Yield the rows of a Parquet file. `pooled`: in the threads of Arrow's pool. Raises `BadInput` if it is none, or is damaged."""
     _require_magic(path, where)
     with _readable(where), pq.ParquetFile(path, read_dictionary=_coded_columns(path, mapping)) as file:
         wanted = require_columns(file.schema_arrow.names, where, mapping)
         total = file.metadata.num_rows
         before = 0
-        for rows in _pieces(file, list(dict.fromkeys(wanted.values())), piece_rows):
+        for rows in _pieces(file, list(dict.fromkeys(wanted.values())), piece_rows, pooled=pooled):
             origin = TableRows(where, rows, before)
             before += len(rows)
             yield Block(selected(rows, wanted), origin, share=before / total if total else 1.0)
@@ -66,14 +68,14 @@ def _readable(where: str) -> Iterator[None]:
         raise BadInput(f"is damaged, or no Parquet that can be read ({cause})", where=where) from error
 
 
-def _pieces(file: pq.ParquetFile, wanted: list[str], piece_rows: int) -> Iterator[pa.Table]:
+def _pieces(file: pq.ParquetFile, wanted: list[str], piece_rows: int, *, pooled: bool) -> Iterator[pa.Table]:
     """Yield row groups, several together where they are small, in slices where they are large."""
     for groups in _grouped(file.metadata, piece_rows):
         if len(groups) == 1 and file.metadata.row_group(groups[0]).num_rows > piece_rows:
-            for batch in file.iter_batches(piece_rows, row_groups=groups, columns=wanted):
+            for batch in file.iter_batches(piece_rows, row_groups=groups, columns=wanted, use_threads=pooled):
                 yield pa.Table.from_batches([batch])
         else:
-            yield file.read_row_groups(groups, columns=wanted)
+            yield file.read_row_groups(groups, columns=wanted, use_threads=pooled)
 
 
 def _grouped(metadata: pq.FileMetaData, piece_rows: int) -> Iterator[list[int]]:

@@ -21,20 +21,22 @@ from headcount.batch.rows import Schema, Table
 _ROWS_AT_ONCE: Final = 1 << 17
 
 
-def write_parquet(pieces: Iterable[Table], columns: Schema, path: Path) -> None:
-    """Write Parquet, one piece while the next is computed."""
+def write_parquet(pieces: Iterable[Table], columns: Schema, path: Path, threads: int) -> None:
+    """Write Parquet, one piece while the next is computed if there may be two threads."""
     schema = schema_of(columns)
-    with (
-        pq.ParquetWriter(path, schema, **_parquet_options(schema)) as parquet,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        writing = None
-        for piece in pieces:
+    with pq.ParquetWriter(path, schema, **_parquet_options(schema)) as parquet:
+        if threads == 1:
+            for piece in pieces:
+                parquet.write_table(table_of(piece))
+            return
+        with ThreadPoolExecutor(1) as pool:
+            writing = None
+            for piece in pieces:
+                if writing is not None:
+                    writing.result()
+                writing = pool.submit(parquet.write_table, table_of(piece))
             if writing is not None:
                 writing.result()
-            writing = pool.submit(parquet.write_table, table_of(piece))
-        if writing is not None:
-            writing.result()
 
 
 def _parquet_options(schema: pa.Schema) -> dict[str, Any]:

@@ -40,13 +40,15 @@ class _Rows(NamedTuple):
         return {"text": readable(self.record(row).text).rstrip("\r\n")}
 
 
-def read_csv(path: Path, where: str, mapping: ColumnMap = AS_NAMED) -> Iterator[Block]:
-    """Yield the records of a CSV file. Raises `BadInput` if it has no header or a column is missing."""
+def read_csv(
+    path: Path, where: str, mapping: ColumnMap = AS_NAMED, *, pooled: bool = True
+) -> Iterator[Block]:
+    """Yield the records of a CSV file. `pooled`: in the threads of Arrow's pool. Raises `BadInput` if it has no header or a column is missing."""
     dialect, names = read_header(path, where)
     wanted = require_columns(names, where, mapping)
     done = 0
     try:
-        for block in () if dialect.is_spaced else _fast(path, where, dialect, wanted):
+        for block in () if dialect.is_spaced else _fast(path, where, dialect, wanted, pooled=pooled):
             yield block
             done += len(block.rows)
         if not dialect.is_spaced:
@@ -56,14 +58,18 @@ def read_csv(path: Path, where: str, mapping: ColumnMap = AS_NAMED) -> Iterator[
     yield from _slow(path, where, dialect, names, wanted, done)
 
 
-def _fast(path: Path, where: str, dialect: Dialect, wanted: Mapping[str, str]) -> Iterator[Block]:
+def _fast(
+    path: Path, where: str, dialect: Dialect, wanted: Mapping[str, str], *, pooled: bool
+) -> Iterator[Block]:
     kinds = {name: CODES if is_coded(column) else pa.string() for column, name in wanted.items()}
     parse = arrow_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
     convert = arrow_csv.ConvertOptions(include_columns=list(kinds), column_types=kinds, check_utf8=False)
     by_number = _RecordsByNumber(path, where, dialect)
     done = 0
     with opened(path, where) as file, unpacked(where):
-        read = arrow_csv.ReadOptions(block_size=_FAST_BYTES, skip_rows=int(dialect.is_named))
+        read = arrow_csv.ReadOptions(
+            block_size=_FAST_BYTES, skip_rows=int(dialect.is_named), use_threads=pooled
+        )
         with arrow_csv.open_csv(file.plain, read, parse, convert) as batches:
             for batch in batches:
                 origin = _Rows(where, by_number.after(done))

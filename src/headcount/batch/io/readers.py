@@ -60,17 +60,24 @@ def read(
     mapping: ColumnMap = AS_NAMED,
     limits: Limits = WIDEST_LIMITS,
     by_file: bool = False,
+    threads: int | None = None,
 ) -> "EventTables":
     """Return the tables of events. With `skip_invalid`, invalid rows are skipped and collected in `rejects`.
 
-    `by_file`: each piece has rows of one file only. `check` may find more rows invalid, and so do the `limits` of attributes. `EventTables` is returned as it is. Raise `BadInput` for files that do
+    `by_file`: each piece has rows of one file only. `check` may find more rows invalid, and so do the `limits` of attributes. `EventTables` is returned as it is.
+    Arrow reads with all threads of its pool, or with the calling one alone if they are more than `threads`. Raise `BadInput` for files that do
     not exist or have no known format; for their content, as they are read.
     """
     if isinstance(source, EventTables):
         return source
     rejects = CollectInvalidRows() if skip_invalid else RefuseInvalidRows()
     return EventTables(
-        _blocks(source, piece_rows, mapping), rejects, piece_rows, check, limits, by_file=by_file
+        _blocks(source, piece_rows, mapping, pooled=threads is None or threads >= pa.cpu_count()),
+        rejects,
+        piece_rows,
+        check,
+        limits,
+        by_file=by_file,
     )
 
 
@@ -150,8 +157,10 @@ def _fits(first: pa.Table, other: pa.Table) -> bool:
     return all(first.schema.field(name).type == other.schema.field(name).type for name in shared)
 
 
-def ahead(pieces: Iterator[_T]) -> Iterator[_T]:
-    """Yield the same pieces, each read while the one before is processed, the first from now on."""
+def ahead(pieces: Iterator[_T], threads: int) -> Iterator[_T]:
+    """Yield the same pieces, each read while the one before is processed, the first from now on, if there may be two threads."""
+    if threads == 1:
+        return pieces
     reader = ThreadPoolExecutor(1)
     return _one_ahead(pieces, reader, reader.submit(next, pieces, None))
 
@@ -182,13 +191,13 @@ def _with_decoded_participants(table: EventTable) -> EventTable:
     return table.set_column(position, "participant_id", table["participant_id"].cast(pa.large_string()))
 
 
-def _blocks(source: Source, piece_rows: int, mapping: ColumnMap) -> Iterator[Block]:
+def _blocks(source: Source, piece_rows: int, mapping: ColumnMap, *, pooled: bool) -> Iterator[Block]:
     if hasattr(source, "__arrow_c_stream__"):
         return _with_mapping(read_stream(source, "the events", piece_rows, mapping), mapping)
     if isinstance(source, str | PathLike):
-        return _of_files([source], piece_rows, mapping)
+        return _of_files([source], piece_rows, mapping, pooled=pooled)
     if isinstance(source, Sequence) and all(isinstance(path, str | PathLike) for path in source):
-        return _of_files(source, piece_rows, mapping)
+        return _of_files(source, piece_rows, mapping, pooled=pooled)
     raise BadInput(
         f"events must be an Arrow table or a data frame, a path, or a list of paths, not {type(source).__name__}"
     )
@@ -198,9 +207,12 @@ def _with_mapping(blocks: Iterator[Block], mapping: ColumnMap) -> Iterator[Block
     return blocks if mapping is AS_NAMED else (replace(block, mapping=mapping) for block in blocks)
 
 
-def _of_files(paths: Sequence[str | PathLike[str]], piece_rows: int, mapping: ColumnMap) -> Iterator[Block]:
+def _of_files(
+    paths: Sequence[str | PathLike[str]], piece_rows: int, mapping: ColumnMap, *, pooled: bool
+) -> Iterator[Block]:
     """Validate all names at once, and read the files lazily."""
-    return _one_after_another([_reader(file, piece_rows, mapping) for file in input_files(paths)])
+    files = input_files(paths)
+    return _one_after_another([_reader(file, piece_rows, mapping, pooled=pooled) for file in files])
 
 
 def _one_after_another(readers: list[Callable[[], Iterator[Block]]]) -> Iterator[Block]:
@@ -209,7 +221,9 @@ def _one_after_another(readers: list[Callable[[], Iterator[Block]]]) -> Iterator
             yield replace(block, share=(done + block.share) / len(readers))
 
 
-def _reader(file: InputFile, piece_rows: int, mapping: ColumnMap) -> Callable[[], Iterator[Block]]:
+def _reader(
+    file: InputFile, piece_rows: int, mapping: ColumnMap, *, pooled: bool
+) -> Callable[[], Iterator[Block]]:
     """Return the reader of a file."""
     where = file.where
     if file.constants:
@@ -218,7 +232,7 @@ def _reader(file: InputFile, piece_rows: int, mapping: ColumnMap) -> Callable[[]
         return lambda: _with_mapping(read_ndjson(STANDARD_INPUT, STANDARD_INPUT_NAME, mapping), mapping)
     path = Path(where)
     if file.format == PARQUET:
-        return lambda: _with_mapping(read_parquet(path, where, piece_rows, mapping), mapping)
+        return lambda: _with_mapping(read_parquet(path, where, piece_rows, mapping, pooled=pooled), mapping)
     if file.format == CSV:
-        return lambda: _with_mapping(read_csv(path, where, mapping), mapping)
+        return lambda: _with_mapping(read_csv(path, where, mapping, pooled=pooled), mapping)
     return lambda: _with_mapping(read_ndjson(path, where, mapping), mapping)

@@ -14,18 +14,20 @@ from typing import Any, Final
 from headcount.batch.extra import batch_extra
 from headcount.batch.io.streams import STREAMS, stream_csv, stream_daily
 from headcount.batch.rows import Rows, Schema, Table
-from headcount.batch.sessions import MEETINGS, PARTICIPANTS, Sessions
+from headcount.batch.sessions import MEETINGS, PARTICIPANTS, STAYS, Sessions
 from headcount.errors import CannotWrite
 
 FORMATS: Final = ("parquet", "csv", "ndjson", "daily")
 REJECTED: Final = "rejected.ndjson"
 
 
-def write_sessions(sessions: Sessions, out_dir: str | Path, fmt: str = "parquet") -> list[Path]:
+def write_sessions(
+    sessions: Sessions, out_dir: str | Path, fmt: str = "parquet", *, stays: bool = False
+) -> list[Path]:
     """Write the sessions into a directory, which is created if necessary, and return the files.
 
-    They are `meetings` and `participants` as .parquet, .csv or .ndjson, or one meetings.json in Daily's
-    format, and the invalid rows that were skipped, if any. Raises `CannotWrite`.
+    They are `meetings`, `participants` and, if asked for, `stays` as .parquet, .csv or .ndjson, or one meetings.json
+    in Daily's format, and the invalid rows that were skipped, if any. Raises `CannotWrite`.
     """
     with _temporary_directory(Path(out_dir)) as temporary:
         if fmt == "daily":
@@ -33,23 +35,27 @@ def write_sessions(sessions: Sessions, out_dir: str | Path, fmt: str = "parquet"
         else:
             meetings = [sessions.found], MEETINGS, temporary / f"meetings.{fmt}"
             participants = sessions.participant_pieces(), PARTICIPANTS, temporary / f"participants.{fmt}"
-            _write_both(meetings, participants)
+            _write_both(meetings, participants, sessions.threads)
+            if stays:
+                _write_pieces(
+                    sessions.stay_pieces(), STAYS, temporary / f"stays.{fmt}", threads=sessions.threads
+                )
         if sessions.rejects is not None:
             sessions.rejects.write(temporary / REJECTED)
-        return _move_files(temporary, Path(out_dir))
+        return _move_files(temporary, Path(out_dir), [REJECTED, f"stays.{fmt}"])
 
 
-def _write_both(meetings: tuple[Any, ...], participants: tuple[Any, ...]) -> None:
+def _write_both(meetings: tuple[Any, ...], participants: tuple[Any, ...], threads: int) -> None:
     """Write the two tables: the meetings in a thread of their own, which is worth it only where tables may be large."""
-    if isinstance(meetings[0][0], Rows):
-        _write_pieces(*meetings)
-        _write_pieces(*participants)
+    if isinstance(meetings[0][0], Rows) or threads == 1:
+        _write_pieces(*meetings, threads=threads)
+        _write_pieces(*participants, threads=threads)
         return
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - small results need none
 
     with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(_write_pieces, *meetings)
-        _write_pieces(*participants)
+        writing = pool.submit(_write_pieces, *meetings, threads=threads)
+        _write_pieces(*participants, threads=threads)
         writing.result()
 
 
@@ -63,7 +69,7 @@ def write_table(pieces: Iterable[Table], schema: Schema, out_dir: Path, name: st
             with (temporary / name).open("wb") as file:
                 stream_csv(pieces, schema, file, [column.name for column in schema])
         else:
-            _write_pieces(pieces, schema, temporary / name)
+            _write_pieces(pieces, schema, temporary / name, threads=2)
         return (temporary / name).replace(out_dir / name)
 
 
@@ -98,21 +104,21 @@ def _remove_if_empty(folder: Path) -> None:
         return
 
 
-def _move_files(temporary: Path, out_dir: Path) -> list[Path]:
+def _move_files(temporary: Path, out_dir: Path, optional: Iterable[str]) -> list[Path]:
     names = sorted(path.name for path in temporary.iterdir())
     placed = [(temporary / name).replace(out_dir / name) for name in names]
-    if REJECTED not in names:
+    for name in {*optional} - {*names}:
         # A file of an earlier run does not belong to these sessions.
-        (out_dir / REJECTED).unlink(missing_ok=True)
+        (out_dir / name).unlink(missing_ok=True)
     return placed
 
 
-def _write_pieces(pieces: Iterable[Table], schema: Schema, path: Path) -> None:
+def _write_pieces(pieces: Iterable[Table], schema: Schema, path: Path, *, threads: int) -> None:
     """Write a table in pieces, each of which is in memory only until it is written."""
     if path.suffix == ".parquet":
         with batch_extra():
             from headcount.batch.io.arrow_writers import write_parquet  # noqa: PLC0415 - only Parquet needs Arrow
-        write_parquet(pieces, schema, path)
+        write_parquet(pieces, schema, path, threads)
         return
     with path.open("wb") as file:
         STREAMS[path.suffix.removeprefix(".")](pieces, schema, file)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from headcount.batch.passes.jit import entry
 from headcount.batch.passes.layout import (
     ABOVE_LEFT_BY,
+    APART_COUNT,
     ENTRY_COUNT,
     MAX_ATTRIBUTES,
     NO_ROW,
@@ -135,7 +136,7 @@ def replace_expressions(first: int, last: int, rooms: RoomEvents, codes: int, nu
     entries = rooms.entries
     for room in range(first, last):
         start = rooms.starts[room]
-        for p in range(start, start + rooms.counts[room, ENTRY_COUNT]):
+        for p in range(start, start + rooms.counts[room, ENTRY_COUNT] + rooms.counts[room, APART_COUNT]):
             number = (entries[p, ROW_AND_LEFT_BY] >> ABOVE_LEFT_BY) - 1 - codes
             if number >= 0:
                 below = entries[p, ROW_AND_LEFT_BY] & ((np.int64(1) << ABOVE_LEFT_BY) - 1)

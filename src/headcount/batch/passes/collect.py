@@ -42,8 +42,9 @@ _CODED = ("room", "domain", "participant_id", "user_id", "user_name", "source_se
 class Collector:
     """Collects the pieces of `EventTables`. Columns that no piece has stay empty. `domain` is that of events without one."""
 
-    def __init__(self, domain: str) -> None:
+    def __init__(self, domain: str, threads: int) -> None:
         self._domain = domain
+        self._threads = threads
         self._rows = 0
         self._numbers = {name: _Growing(kind) for name, (kind, _) in _PLAIN.items()}
         self._words = {name: Vocabulary() for name in _CODED}
@@ -67,7 +68,7 @@ class Collector:
             else:
                 self._add_column(name, column, rows, share)
 
-        in_threads(add, [name for name in _PLAIN if name in piece.column_names])
+        in_threads(add, [name for name in _PLAIN if name in piece.column_names], self._threads)
         self._rows += rows
 
     def _add_column(self, name: str, column: pa.ChunkedArray, rows: int, share: float) -> None:

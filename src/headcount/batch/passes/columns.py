@@ -57,9 +57,9 @@ class Columns:
         return replace(self, names=names)
 
 
-def columns_of(table: pa.Table) -> Columns:
-    """Return the columns of a canonical table, converted in parallel."""
-    with ThreadPoolExecutor(2) as pool:
+def columns_of(table: pa.Table, threads: int) -> Columns:
+    """Return the columns of a canonical table, converted in one or two threads."""
+    with ThreadPoolExecutor(min(2, threads)) as pool:
         ids = pool.submit(_participants, table["participant_id"])
         rest = [name for name in table.column_names if name != "participant_id"]
         columns = dict(zip(rest, pool.map(lambda name: _one_array(table[name]), rest), strict=True))

@@ -62,8 +62,8 @@ MAX_ATTRIBUTES = (1 << (63 - ABOVE_LEFT_BY)) - 2
 """The largest code of attributes that an entry has room for."""
 
 # Columns of the array of counts by room.
-MEETING_COUNT, ENTRY_COUNT = range(2)
-ROOM_COUNTS = 2
+MEETING_COUNT, ENTRY_COUNT, APART_COUNT = range(3)
+ROOM_COUNTS = 3
 
 # Positions in the array of counters: events that changed nothing, stays that do not count, and ties of names.
 DUPLICATE_JOINS, ORPHAN_LEAVES, DUPLICATES, CANCELLED, OUTRANKED = range(5)
@@ -218,8 +218,8 @@ class Cutoff(NamedTuple):
 class RoomEvents(NamedTuple):
     """The events of all rooms: those of room r lie in `events` from starts[r] to starts[r + 1].
 
-    `entries` are the same words: the entries of a room replace its events. `counts` has the number of
-    meetings and of entries of each room.
+    `entries` are the same words: the entries of a room replace its events, and after them come its stays in no meeting.
+    `counts` has the number of meetings, of entries, and of these stays of each room.
     """
 
     starts: Int64s

@@ -22,7 +22,7 @@ import llvmlite.binding as llvm
 from headcount.batch.passes import cache
 from headcount.batch.passes.jit import Compiled, Entry, array_of, fields_of
 
-_MODULES = ("attributes", "partition", "tables", "uuid5", "vocabulary")
+_MODULES = ("attributes", "partition", "stay_tables", "tables", "uuid5", "vocabulary")
 """The modules of this package that have entries."""
 
 _loading = Lock()

@@ -122,8 +122,8 @@ def write_meeting(meetings: Meetings, at: int, state: State, end: Ms) -> Any:
 
 
 @compiled
-def count_entries(stays: Stays, size: int, cutoff: Cutoff, meetings: Meetings, at: int, until: int) -> None:
-    """Count the entries of meetings at..until-1 and add up their durations (R11)."""
+def count_entries(stays: Stays, size: int, cutoff: Cutoff, meetings: Meetings, at: int, until: int) -> Any:
+    """Count the entries of meetings at..until-1 and add up their durations (R11). Return the number of stays in none."""
     joins, leaves, left_by = stays.join, stays.leave, stays.left_by
     rules, horizon, as_of = cutoff.rules, cutoff.horizon, cutoff.as_of
     start, end, entries, participant_ms = (
@@ -133,6 +133,7 @@ def count_entries(stays: Stays, size: int, cutoff: Cutoff, meetings: Meetings, a
         meetings.participant_ms,
     )
     m = at
+    apart = 0
     for stay in range(size):
         join, leave = joins[stay], leaves[stay]
         if join >= horizon or not counts(join, leave, left_by[stay], rules, as_of):
@@ -144,13 +145,22 @@ def count_entries(stays: Stays, size: int, cutoff: Cutoff, meetings: Meetings, a
             entries[k] += 1
             participant_ms[k] += min(leave, end[k], as_of) - max(join, start[k])
             k += 1
+        apart += k == m
+    return apart
 
 
 @compiled
 def write_entries(
-    stays: Stays, size: int, cutoff: Cutoff, meetings: Meetings, at: int, until: int, entries: Int64Rows
+    stays: Stays,
+    size: int,
+    cutoff: Cutoff,
+    meetings: Meetings,
+    at: int,
+    until: int,
+    entries: Int64Rows,
+    apart: int,
 ) -> None:
-    """Write the entries of meetings at..until-1 from `meetings.until` on, by join (R11)."""
+    """Write the entries of meetings at..until-1 from `meetings.until` on, and stays in none from `apart` on, by join (R11)."""
     joins, leaves, left_by = stays.join, stays.leave, stays.left_by
     rows, user_id_rows, user_name_rows = stays.row, stays.user_id_row, stays.user_name_row
     attributes = stays.attributes
@@ -163,6 +173,8 @@ def write_entries(
             continue
         while m < until and end[m] <= join:
             m += 1
+        known = ((np.int64(attributes[stay]) + 1) << ABOVE_LEFT_BY) | np.int64(rows[stay])
+        name_rows = (np.int64(user_name_rows[stay]) << ABOVE) | (np.int64(user_id_rows[stay]) & BELOW)
         k = m
         while k < until and start[k] < leave:
             p = next_entry[k]
@@ -170,15 +182,14 @@ def write_entries(
             ended_by = np.int64(STILL_IN if leave > end[k] else left_by[stay])
             entries[p, JOIN] = max(join, start[k])
             entries[p, LEAVE] = min(leave, end[k])
-            entries[p, ROW_AND_LEFT_BY] = (
-                ((np.int64(attributes[stay]) + 1) << ABOVE_LEFT_BY)
-                | (ended_by << ABOVE)
-                | np.int64(rows[stay])
-            )
-            entries[p, NAME_ROWS] = (np.int64(user_name_rows[stay]) << ABOVE) | (
-                np.int64(user_id_rows[stay]) & BELOW
-            )
+            entries[p, ROW_AND_LEFT_BY] = known | (ended_by << ABOVE)
+            entries[p, NAME_ROWS] = name_rows
             k += 1
+        if k == m:
+            entries[apart, JOIN], entries[apart, LEAVE] = join, leave
+            entries[apart, ROW_AND_LEFT_BY] = known | (np.int64(left_by[stay]) << ABOVE)
+            entries[apart, NAME_ROWS] = name_rows
+            apart += 1
 
 
 @compiled

@@ -14,6 +14,7 @@ from headcount.batch.passes.attributes import IS_FULL
 from headcount.batch.passes.hash_keys import key_of
 from headcount.batch.passes.jit import compiled, entry
 from headcount.batch.passes.layout import (
+    APART_COUNT,
     ATTRIBUTES_KNOWN,
     CLOSINGS,
     COUNTERS,
@@ -188,7 +189,7 @@ def sessionize_rooms(
     next_meeting: int,
     careful: bool,
 ) -> tuple[int, int]:
-    """Write the meetings and entries of rooms first..last-1, and their numbers to `rooms.counts`.
+    """Write the meetings, entries and other stays of rooms first..last-1, and their numbers to `rooms.counts`.
 
     Meetings are written from `next_meeting` on. Returns the room behind the last one that is complete, and the position
     behind the last meeting: before a room whose merged attributes have no room in `state.merges`, it returns early.
@@ -215,13 +216,16 @@ def sessionize_rooms(
         n_stays = cursor[STAYS]
         cutoff = Cutoff(rules, undecided_from(stays, n_stays, rules, as_of), as_of)
         meeting = fold(stays, n_stays, state.closings, cursor[CLOSINGS], cutoff, meetings, next_meeting)
-        count_entries(stays, n_stays, cutoff, meetings, next_meeting, meeting)
+        apart = count_entries(stays, n_stays, cutoff, meetings, next_meeting, meeting)
         count_ignored_stays(stays, n_stays, rules, as_of, state.counters)
         needed = place_entries(meetings, next_meeting, meeting, start)
-        if needed <= end - start:
-            write_entries(stays, n_stays, cutoff, meetings, next_meeting, meeting, rooms.entries)
+        if needed + apart <= end - start:
+            write_entries(
+                stays, n_stays, cutoff, meetings, next_meeting, meeting, rooms.entries, start + needed
+            )
             order_all_ties(meetings, next_meeting, meeting, rooms.entries, state.names)
         rooms.counts[room, MEETING_COUNT], rooms.counts[room, ENTRY_COUNT] = meeting - next_meeting, needed
+        rooms.counts[room, APART_COUNT] = apart
         next_meeting = meeting
     return last, next_meeting
 

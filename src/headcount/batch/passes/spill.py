@@ -6,6 +6,7 @@ the meetings. Files have plain arrays, one behind the other, and their places ar
 their directory. Must not know how meetings are found.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,15 @@ from numpy.typing import NDArray
 from headcount.batch.passes.columns import Columns, columns_of, columns_with
 from headcount.batch.passes.layout import NO_ROW, Int32s, Int64s
 from headcount.batch.passes.parallel import Result, in_threads, without_entries
-from headcount.batch.passes.tables import Dictionaries, Entries, InMemory, texts_at
+from headcount.batch.passes.stay_tables import Sittings, sittings_of
+from headcount.batch.passes.tables import (
+    CODE_COLUMNS,
+    Dictionaries,
+    Entries,
+    InMemory,
+    end_to_end_texts,
+    texts_at,
+)
 from headcount.batch.passes.vocabulary import Vocabulary
 
 DIVISIONS = 64
@@ -59,7 +68,8 @@ class ArrayFile:
 class Divisions:
     """Events divided by room: `add` the pieces, then read the `columns` of each division."""
 
-    def __init__(self, domain: str, directory: Path | None = None) -> None:
+    def __init__(self, domain: str, threads: int, directory: Path | None = None) -> None:
+        self._threads = threads
         self._directory = TemporaryDirectory(prefix="headcount-", dir=directory, ignore_cleanup_errors=True)
         base = Path(self._directory.name)
         self.files = [ArrayFile(base / f"{number}.events") for number in range(DIVISIONS)]
@@ -76,7 +86,7 @@ class Divisions:
         """Divide the events of a piece among the files."""
         if not len(piece):
             return
-        columns = columns_of(piece)
+        columns = columns_of(piece, self._threads)
         self.rows += len(columns)
         self.first_at = min(int(columns.at.min()), self.first_at or int(columns.at.min()))
         self.last_at = max(int(columns.at.max()), self.last_at or 0)
@@ -93,7 +103,7 @@ class Divisions:
             if len(rows):
                 self._spill(number, columns, arrays, rows)
 
-        in_threads(spill, range(DIVISIONS))
+        in_threads(spill, range(DIVISIONS), self._threads)
 
     def _places(self, columns: Columns) -> Int32s:
         """Return the number of each room of a piece, among all rooms of all domains."""
@@ -119,7 +129,7 @@ class Divisions:
             codes, words = coded[name]
             arrays[name] = _renumbered(codes, self._names[name].numbers(words))
 
-        in_threads(number, [name for name, (_, words) in coded.items() if words is not None])
+        in_threads(number, [name for name, (_, words) in coded.items() if words is not None], self._threads)
         return arrays
 
     def _spill(
@@ -215,11 +225,19 @@ def _texts(file: ArrayFile, blocks: Sequence[dict[str, Any]]) -> tuple[Int64s, N
 class Spilled:
     """The meetings of one division, their entries in a file."""
 
+    stays_at_once = sys.maxsize
+    """All at once: a division fits into memory."""
+
     def __init__(
-        self, result: Result, columns: Columns, file: ArrayFile, attributes: Int32s | None = None
+        self,
+        result: Result,
+        columns: Columns,
+        file: ArrayFile,
+        threads: int,
+        attributes: Int32s | None = None,
     ) -> None:
         """`attributes`: see `Divisions.add_attributes`."""
-        entries = InMemory(result, columns).entries(0, len(result.start))
+        entries = InMemory(result, columns, threads).all_entries()
         if attributes is not None:
             entries = entries._replace(attributes=_renumbered(entries.attributes, attributes))
         self.result = without_entries(result)
@@ -228,7 +246,23 @@ class Spilled:
 
     def entries(self, first: int, last: int) -> Entries:
         """Return the entries of meetings first..last-1."""
-        begin, end = int(self.result.bounds[first]), int(self.result.bounds[last])
+        return self._read(int(self.result.bounds[first]), int(self.result.bounds[last]))
+
+    def sittings(self) -> Sittings:
+        """Return all meetings and the stays that are in none."""
+        size, end = int(self.result.bounds[-1]), self._places[0][2]
+        apart_joins = self._file.read(self._places[0], size, end)
+        return sittings_of(self.result, self.result.bounds[:-1], np.arange(size, end), apart_joins)
+
+    def entries_of(self, sittings: Sittings) -> Entries:
+        """Return the entries of some sittings."""
+        entries = self._read(0, self._places[0][2])
+        ends = np.cumsum(sittings.counts)
+        rows = np.repeat(sittings.begins - (ends - sittings.counts), sittings.counts) + np.arange(ends[-1])
+        columns = [column[rows] if len(column) else column for column in entries[: len(CODE_COLUMNS)]]
+        return Entries._make([*columns, *texts_at(rows, *end_to_end_texts([entries]))])
+
+    def _read(self, begin: int, end: int) -> Entries:
         *numbers, offsets_at, text_at = self._places
         # The column of attributes is empty if there are none.
         plain = [self._file.read(place, min(begin, place[2]), min(end, place[2])) for place in numbers]

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS, TIME, WORD
+from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS, STAYS, TIME, WORD
 from headcount.batch.passes.arrow_arrays import flags, numbers, words
 from headcount.batch.passes.columns import Columns
 from headcount.batch.passes.hash_keys import lowest, word_at, words_for
@@ -40,6 +40,8 @@ from headcount.batch.passes.layout import (
     Words,
 )
 from headcount.batch.passes.parallel import Result, ids_of, in_threads, spans_of
+from headcount.batch.passes.stay_tables import EntryColumns, Sittings, sittings_of, stays_in
+from headcount.batch.sessions import StayPiece
 from headcount.kernel.rules import NEVER
 
 
@@ -69,8 +71,18 @@ class Part(Protocol):
     @property
     def result(self) -> Result: ...
 
+    @property
+    def stays_at_once(self) -> int:
+        """The number of stays in a window, or 0 for what the caller chooses."""
+
     def entries(self, first: int, last: int) -> Entries:
         """Return the entries of meetings first..last-1."""
+
+    def sittings(self) -> Sittings:
+        """Return all meetings and the stays that are in none."""
+
+    def entries_of(self, sittings: Sittings) -> Entries:
+        """Return the entries of some sittings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +102,34 @@ class InMemory:
 
     result: Result
     columns: Columns
+    threads: int
+    stays_at_once: int = 0
 
     def entries(self, first: int, last: int) -> Entries:
         """Return the entries of meetings first..last-1."""
+        result = self.result
+        bounds = result.bounds[first : last + 1] - result.bounds[first]
+        return self._decoded(bounds, result.begins[first:last])
+
+    def all_entries(self) -> Entries:
+        """Return the entries of all meetings, and after them the stays that are in none."""
+        bounds, (_, apart) = self.result.bounds, self.result.apart()
+        further = bounds[-1] + np.arange(1, len(apart) + 1)
+        return self._decoded(np.concatenate([bounds, further]), np.concatenate([self.result.begins, apart]))
+
+    def sittings(self) -> Sittings:
+        """Return all meetings and the stays that are in none."""
+        _, apart = self.result.apart()
+        return sittings_of(self.result, self.result.begins, apart, self.result.entries[apart, JOIN])
+
+    def entries_of(self, sittings: Sittings) -> Entries:
+        """Return the entries of some sittings."""
+        return self._decoded(np.concatenate([[0], np.cumsum(sittings.counts)]), sittings.begins)
+
+    def _decoded(self, bounds: Int64s, begins: Int64s) -> Entries:
+        """Return the entries of meetings, which begin at `begins`; from bounds[m] on, they are those of meeting m."""
         result, names = self.result, self.columns.names
-        before, after = int(result.bounds[first]), int(result.bounds[last])
-        size = after - before
+        size = int(bounds[-1])
         decoded = _Decoded(
             np.empty(size, np.int64),
             np.empty(size, np.int64),
@@ -105,12 +139,12 @@ class InMemory:
             np.empty(0 if result.attributes is None else size, np.int32),
             np.empty(size, np.int64),
         )
-        encoded = _Encoded(result.bounds, result.begins, result.entries)
+        encoded = _Encoded(bounds, begins, result.entries)
 
         def decode(_: None, span: tuple[int, int]) -> None:
-            decode_entries(first + span[0], first + span[1], before, encoded, names, decoded)
+            decode_entries(*span, encoded, names, decoded)
 
-        in_threads(decode, spans_of(last - first))
+        in_threads(decode, spans_of(len(begins), self.threads), self.threads)
         return Entries(*decoded[:-1], *texts_at(decoded.participant, names.offsets, names.words))
 
 
@@ -135,13 +169,8 @@ class _Decoded(NamedTuple):
 
 
 @entry
-def decode_entries(
-    first: int, last: int, before: int, encoded: _Encoded, names: Names, decoded: _Decoded
-) -> None:
-    """Decode the entries of meetings first..last-1, and look up the codes of their names.
-
-    `before` is the number of entries of earlier meetings, which are not decoded.
-    """
+def decode_entries(first: int, last: int, encoded: _Encoded, names: Names, decoded: _Decoded) -> None:
+    """Decode the entries of meetings first..last-1, and look up the codes of their names."""
     bounds, begins, entries = encoded.bounds, encoded.begins, encoded.entries
     participants, user_ids, user_names = names.participant, names.user_id, names.user_name
     join, leave, left_by = decoded.join, decoded.leave, decoded.left_by
@@ -151,7 +180,7 @@ def decode_entries(
     has_attributes = attributes.shape[0] > 0
     for m in range(first, last):
         entry = begins[m]
-        for to in range(bounds[m] - before, bounds[m + 1] - before):
+        for to in range(bounds[m], bounds[m + 1]):
             join[to] = entries[entry, JOIN]
             leave[to] = entries[entry, LEAVE]
             row_and_left_by, rows = entries[entry, ROW_AND_LEFT_BY], entries[entry, NAME_ROWS]
@@ -214,8 +243,9 @@ def copy_texts(codes: Int64s, offsets: Int64s, words: Words, out: Words) -> None
 class Assembly:
     """All meetings of all parts, by start, then room."""
 
-    def __init__(self, parts: Sequence[Part], dictionaries: Dictionaries) -> None:
+    def __init__(self, parts: Sequence[Part], dictionaries: Dictionaries, threads: int) -> None:
         self._parts = parts
+        self._threads = threads
         self._dictionaries = dictionaries
         sizes = [len(part.result.start) for part in parts]
         self._part_of = np.repeat(np.arange(len(parts)), sizes)
@@ -237,7 +267,7 @@ class Assembly:
     def _meetings(self) -> pa.Table:
         room, start, end = self._ordered("room"), self._ordered("start"), self._ordered("end")
         rooms, domains = self._dictionaries.rooms, self._dictionaries.domains
-        ids = ids_of(room, start, domains.to_pylist(), rooms.to_pylist())
+        ids = ids_of(room, start, domains.to_pylist(), rooms.to_pylist(), self._threads)
         domains = domains.dictionary_encode()
         ongoing = end == NEVER
         columns = [
@@ -280,10 +310,43 @@ class Assembly:
         ]
         return pa.table(columns, schema=PARTICIPANTS)
 
-    def _attributes(self, entries: Entries) -> pa.Array:
+    def stays(self, stays_at_once: int) -> Iterator[StayPiece]:
+        """Yield all stays that count, room by room, in windows of about `stays_at_once`."""
+        number_of = np.empty(len(self._place), np.int64)
+        number_of[self._order] = np.arange(len(self._place))
+        before = 0
+        for part in self._parts:
+            sittings = part.sittings()
+            own = number_of[before : before + len(part.result.start)]
+            for first, last in _windows(sittings, part.stays_at_once or stays_at_once):
+                yield self._stay_piece(part, sittings.between(first, last), own)
+            before += len(own)
+
+    def _stay_piece(self, part: Part, sittings: Sittings, number_of: Int64s) -> StayPiece:
+        entries = part.entries_of(sittings)
+        found = stays_in(sittings, EntryColumns(*entries[:3], entries.offsets, entries.text))
+        room = np.repeat(sittings.room, sittings.counts)[found.first]
+        dictionaries = self._dictionaries
+        domains = dictionaries.domains.dictionary_encode()
+        columns = [
+            words(domains.indices.to_numpy()[room], domains.dictionary),
+            words(room, dictionaries.rooms),
+            _texts(*texts_at(found.first, *end_to_end_texts([entries]))),
+            _names(entries.user_id[found.first], dictionaries.user_ids),
+            _names(entries.user_name[found.first], dictionaries.user_names),
+            numbers(entries.join[found.first], TIME),
+            numbers(found.leave, TIME, found.leave == NEVER),
+            words(found.left_by - 1, pa.array(LEFT_BY_NAMES), found.left_by == STILL_IN),
+            self._attributes(entries, found.first),
+        ]
+        continued = np.flatnonzero(found.carried != NO_ROW)
+        meetings = number_of[sittings.meeting[continued]]
+        return StayPiece(pa.table(columns, schema=STAYS), meetings, found.carried[continued])
+
+    def _attributes(self, entries: Entries, rows: Any = slice(None)) -> pa.Array:
         if self._dictionaries.attributes is None:
-            return pa.nulls(len(entries.join), WORD)
-        return _names(entries.attributes, self._dictionaries.attributes)
+            return pa.nulls(len(entries.join[rows]), WORD)
+        return _names(entries.attributes[rows], self._dictionaries.attributes)
 
     def _room_numbers(self, first: int, last: int) -> Int32s:
         return self.meetings["room"].chunk(0).indices.slice(first, last - first).to_numpy()  # type: ignore[no-any-return]
@@ -304,10 +367,22 @@ class Assembly:
         rows = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
         together = [np.concatenate([getattr(entries, name) for entries in found]) for name in CODE_COLUMNS]
         columns = [column[rows] if len(column) else column for column in together]
-        return Entries._make([*columns, *texts_at(rows, *_end_to_end(found))])
+        return Entries._make([*columns, *texts_at(rows, *end_to_end_texts(found))])
 
 
-def _end_to_end(found: Sequence[Entries]) -> tuple[Int64s, Words]:
+def _windows(sittings: Sittings, stays_at_once: int) -> Iterator[tuple[int, int]]:
+    """Yield spans of sittings with about this number of stays, each with complete rooms."""
+    until = np.cumsum(sittings.counts)
+    first = 0
+    while first < len(until):
+        before = int(until[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(until, before + stays_at_once, side="right")))
+        last = int(np.searchsorted(sittings.room, sittings.room[last - 1], side="right"))
+        yield first, last
+        first = last
+
+
+def end_to_end_texts(found: Sequence[Entries]) -> tuple[Int64s, Words]:
     starts = np.cumsum([0, *(len(entries.text) for entries in found)])
     offsets = [entries.offsets[:-1] + start for entries, start in zip(found, starts, strict=False)]
     size = int(starts[-1])
