@@ -47,6 +47,7 @@ class ShardedEngine:
         self.unread = [[] for _ in range(shards)]
         self.memory = {}
         self.late = []
+        self.inferred = []
         if subscribed:
             store.messages.stream_opened(DOMAIN, 0)
 
@@ -55,7 +56,10 @@ class ShardedEngine:
 
     def append(self, *events, received=0, origin=0):
         for event in events:
-            entry = entry_of(event, received, origin=origin)
+            self.append_entries([entry_of(event, received, origin=origin)])
+
+    def append_entries(self, entries):
+        for entry in entries:
             self.unread[sum(entry.room.encode()) % len(self.unread)].append(entry)
 
     def show(self, moment):
@@ -80,6 +84,7 @@ class ShardedEngine:
         state.save(head)
         self.unread[number] = []
         self.late += shard.take_late()
+        self.inferred += [entry.key for batch in batches for entry in batch.inferred]
         self.memory[number] = shard
         return len(batches)
 
@@ -90,6 +95,10 @@ class ShardedEngine:
 
     def before(self, step):
         """Called before each step of a round that can be lost."""
+
+    def inferred_keys(self):
+        """The keys of what was inferred: the entries that go to the topic."""
+        return set(self.inferred)
 
     def meetings(self):
         return meetings_in(self.store)

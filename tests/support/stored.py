@@ -58,7 +58,15 @@ class StoredEngine:
 
     def append(self, *events, received=0, origin=0, provenance=UNKNOWN_PROVENANCE):
         entries = [entry_of(event, received, origin=origin, provenance=provenance) for event in events]
+        return self.append_entries(entries)
+
+    def append_entries(self, entries):
         return self.store.log.append([entries])[0]
+
+    def inferred_keys(self):
+        """The keys of what was inferred: entries of the log."""
+        with self.store.database.reading() as connection:
+            return {key for (key,) in connection.query("select event_key from entries where origin = 2", {})}
 
     def show(self, moment):
         """Work until what is shown is what was true at `moment`."""

@@ -26,6 +26,7 @@ from headcount.store.records import (
     LogEntry,
     MarkChange,
     MeetingRow,
+    Origin,
     PendingNotification,
     PublishedMeeting,
     RoomKey,
@@ -219,6 +220,11 @@ class ShardStore:
     def events_after(self, domain: str, room: str, after: Ms, position: int) -> list[Event]:
         """Return the events of a room after a time, up to a position, by time and as they were reported."""
         return [entry.to_event() for entry in self._events(domain, room, after, position)]
+
+    def imported_until(self, domain: str, room: str, after: Ms, position: int) -> Ms | None:
+        """Return the time of the latest imported event of a room, if that is after a time, up to a position."""
+        entries = self._events(domain, room, after, position)
+        return max((entry.at for entry in entries if entry.origin == Origin.IMPORTED), default=None)
 
     def mark_before(self, domain: str, room: str, at: Ms) -> Mark | None:
         """Return the latest mark of a room strictly before `at`, or None."""

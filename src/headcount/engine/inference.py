@@ -14,6 +14,7 @@ import msgspec
 from headcount.kernel.attributes import Value, canonical
 from headcount.kernel.events import Inferred, Kind, Ms
 from headcount.kernel.room import Room
+from headcount.store.dedup import hash_key
 from headcount.store.records import KIND_CODES, UNKNOWN_PROVENANCE, LogEntry, Origin, Provenance, StoredEntry
 
 
@@ -30,11 +31,14 @@ _DECODER = msgspec.json.Decoder(list[SnapshotParticipant])
 
 
 def infer_from_snapshot(room: Room, entry: StoredEntry) -> Iterator[LogEntry]:
-    """Yield the joins and leaves that a snapshot reveals, with its provenance."""
+    """Yield the joins and leaves that a snapshot reveals, with its provenance.
+
+    Their keys follow from the snapshot, and not from its position, which differs between one engine and a cluster.
+    """
     assert entry.snapshot is not None
     listed = {one.participant_id: one for one in _DECODER.decode(entry.snapshot)}
     known = room.participants_at(entry.at)
-    cause = (str(entry.position), Inferred.SNAPSHOT)
+    cause = (hash_key(str(entry.at), entry.snapshot).hex(), Inferred.SNAPSHOT)
     for who in sorted(known.keys() - listed.keys()):
         yield _entry(
             room, Kind.LEAVE, entry.at, entry.received, SnapshotParticipant(who), *cause, entry.provenance

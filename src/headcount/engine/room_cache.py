@@ -148,6 +148,10 @@ class RoomCache:
         journal.committed(finalized, cursor)
         cached = CachedRoom(room, journal, has_checkpoint=row.checkpoint is not None)
         cached.events = len(events)
+        # What earlier imported events decided was decided before the room was empty.
+        imported_until = self._projections.imported_until(*key, after - self._rules.reset_alone_ms, cursor)
+        if imported_until is not None:
+            cached.imported_until = imported_until
         return cached
 
 

@@ -93,8 +93,14 @@ class RoomTurn:
         self._changes.extend(self._cached.room.handle_all(events, self._time))
 
     def _advance(self, entries: Sequence[StoredEntry]) -> None:
-        """Advance the room's time and record what follows."""
+        """Advance the room's time and record what follows.
+
+        If nothing is due, the time stays as it is stored, so that a restart changes nothing.
+        """
         cached, room, batch, settings = self._cached, self._cached.room, self._batch, self._settings
+        if not entries and self._deadline() > self._time:
+            cached.deadline = self._deadline()
+            return
         self._changes.extend(room.advance(self._time))
         if settings.stale_after is not None:
             batch.inferred.extend(
@@ -110,9 +116,9 @@ class RoomTurn:
                 None if deadline == NEVER else deadline,
                 None if self._first == NEVER else self._first,
             )
-            imported = _all_imported(entries)
-            if imported:
-                cached.imported_until = max(cached.imported_until, *(entry.at for entry in entries))
+            imported_at = [entry.at for entry in entries if entry.origin == _IMPORTED]
+            imported = bool(entries) and len(imported_at) == len(entries)
+            cached.imported_until = max([cached.imported_until, *imported_at])
             projection = Projection(batch, room, self._time, settings.late_grace)
             self.others = projection.apply(self._changes, leaves, imported=imported)
             if settings.publishes:
@@ -155,12 +161,3 @@ def time_limit_after(last: StoredEntry) -> Ms:
     Unread entries are not late, imported history least of all.
     """
     return min(last.at, last.received) if last.origin == _IMPORTED else last.received
-
-
-def _all_imported(entries: Sequence[StoredEntry]) -> bool:
-    # The first entry nearly always decides, and a batch has turns of hundreds of rooms.
-    return (
-        bool(entries)
-        and entries[0].origin == _IMPORTED
-        and all(entry.origin == _IMPORTED for entry in entries)
-    )

@@ -22,6 +22,7 @@ from headcount.store.records import (
     DeferredRoom,
     MarkChange,
     NewMessage,
+    Origin,
     RepeatableMessage,
     RoomKey,
     RoomRow,
@@ -106,6 +107,15 @@ class Projections:
         """Return the events of a room after a time, up to a position of the log, by time."""
         with self._database.reading() as connection:
             return events_after(connection, domain, room, after, position)
+
+    def imported_until(self, domain: str, room: str, after: Ms, position: int) -> Ms | None:
+        """Return the time of the latest imported event of a room, if that is after a time, up to a position of the log."""
+        with self._database.reading() as connection:
+            values = {"domain": domain, "room": room, "after": after, "position": position}
+            (latest,) = connection.row("select_imported_until", **values, imported=int(Origin.IMPORTED)) or (
+                None,
+            )
+            return None if latest is None else int(latest)
 
     def rules(self) -> str | None:
         """Return the thresholds that the projections follow, or None before the first batch."""

@@ -29,6 +29,16 @@ from engine_state
 update engine_state
 set rules = :rules
 
+-- name: select_imported_until
+-- Served by entries_by_room.
+select max(at_ms)
+from entries
+where domain = :domain
+  and room = :room
+  and at_ms > :after
+  and position <= :position
+  and origin = :imported
+
 -- name: select_deadlines
 -- Served by rooms_by_deadline.
 select deadline_ms, domain, room

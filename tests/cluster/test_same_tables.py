@@ -1,0 +1,89 @@
+"""Every table of a cluster is that of one engine which reads the same in each round: rows, corrections, messages, usage."""
+
+from random import Random
+
+import pytest
+
+from headcount.engine.engine import REORDER_WINDOW_MS
+from headcount.store.replacement import first_difference
+from support.engines import NEW_YEAR
+from support.lives import HOUR, MINUTE, lives
+from support.shards import StoredShards
+from support.stored import StoredEngine
+
+SINCE, UNTIL = NEW_YEAR, NEW_YEAR + 2 * HOUR
+STALE_AFTER = 45 * MINUTE
+OTHERS = {
+    "corrections": "domain, room, corrected_ms, first_ms, last_ms, late_ms, reason, before_and_after",
+    "superseded_meetings": "domain, id, room, start_ms, superseded_ms",
+    "published_meetings": "domain, id, room, start_ms, end_ms, max_participants, participants, revisions",
+    "pending_notifications": "domain, id, due_ms, room, start_ms, reason",
+    "rooms": "domain, room, finalized_ms, deadline_ms, created_ms",
+    "messages": "domain, id, type, room, at_ms, created_ms, payload",
+}
+"""The tables that a rebuild cannot compare, and their columns without a number in the order of commits."""
+
+
+def rounds_of(entries, chance):
+    """Return the rounds in which entries are read: pairs of a time and entries, at least every ten minutes."""
+    rounds, now, start = [], SINCE, 0
+    while start < len(entries):
+        now += chance.choice((200, 1_000, 15_000, MINUTE, 10 * MINUTE))
+        end = start
+        while end < len(entries) and entries[end].received <= now:
+            end += 1
+        rounds.append((now, entries[start:end]))
+        start = end
+    return rounds
+
+
+def written(made, folder, rounds, is_restarted, **options):
+    """Return a store after all rounds, and the keys of the entries that were inferred."""
+    stored = made(folder, stale_after=STALE_AFTER, **options)
+    for number, (now, entries) in enumerate(rounds):
+        if is_restarted(number):
+            stored.start()
+        stored.append_entries(entries)
+        stored.show(now - REORDER_WINDOW_MS)
+    stored.show(UNTIL + 3 * HOUR)
+    stored.store.usage_rollup.finish()
+    return stored
+
+
+def rows(store, table):
+    with store.database.reading() as connection:
+        return sorted(map(repr, connection.query(f"select {OTHERS[table]} from {table}", {})))
+
+
+def assert_same(one, other):
+    """Raise if any table or key of an inferred entry differs, and close both stores."""
+    try:
+        assert first_difference(one.store.database, other.store.database) is None
+        for table in OTHERS:
+            assert rows(one.store, table) == rows(other.store, table), table
+        assert one.inferred_keys() == other.inferred_keys() != set()
+    finally:
+        one.close()
+        other.close()
+
+
+@pytest.mark.usefixtures("tiny_chunks")
+@pytest.mark.parametrize("cache", ["kept", "lost now and then", "lost in each round"])
+@pytest.mark.parametrize("seed", range(6))
+def test_shards_write_every_table_as_one_engine_does(folder, seed, cache):
+    chance = Random(seed)
+    rounds = rounds_of(lives(seed, 6, SINCE, UNTIL, is_truthful=False), chance)
+    lost = {"kept": 0.0, "lost now and then": 0.1, "lost in each round": 1.0}[cache]
+    engine = written(StoredEngine, folder, rounds, lambda _: False, stopwatch=None)
+    shards = written(
+        StoredShards, folder, rounds, lambda _: chance.random() < lost, shards=chance.randint(1, 4)
+    )
+    assert_same(engine, shards)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_engine_that_restarts_after_each_round_writes_every_table_alike(folder, seed):
+    """It knows which history was imported, and how far the time of each room has come."""
+    rounds = rounds_of(lives(seed, 6, SINCE, UNTIL, is_truthful=False), Random(seed))
+    one = written(StoredEngine, folder, rounds, lambda _: False, stopwatch=None)
+    assert_same(one, written(StoredEngine, folder, rounds, lambda _: True, stopwatch=None))
