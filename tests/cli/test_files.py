@@ -13,8 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.cli import main
+from headcount.kernel.events import Event, Kind
+from headcount.store.archive import ArchivedEntry
 from support import ROOT
+from support.archives import write_archive
 from support.event_files import write_lines
+from support.stored import entry_of
 
 NINE = 1_769_850_000_000  # 2026-01-31T09:00:00Z
 
@@ -314,6 +318,23 @@ def test_json_contains_the_files_that_were_written(story, tmp_path):
     assert answer["files"] == [
         str(tmp_path / "out" / f"{name}.parquet") for name in ("meetings", "participants")
     ]
+
+
+def test_of_an_archive_only_the_partition_of_the_room_is_read(tmp_path):
+    events = [Event(Kind.JOIN, "blue", NINE, "ada"), Event(Kind.LEAVE, "blue", NINE + 60_000, "ada")]
+    entries = [
+        ArchivedEntry(entry_of(event, event.at, domain="acme"), offset, is_inferred=False)
+        for offset, event in enumerate(events)
+    ]
+    archive = tmp_path / "archive"
+    write_archive(archive, entries, 2)
+    (partition,) = archive.glob("partition=*")
+    other = archive / f"partition={1 - int(partition.name[-1])}"
+    other.mkdir()
+    (other / "broken.parquet").write_text("nobody reads this")
+    explained = ask("explain", archive, "--room", "blue", "--domain", "acme")
+    assert "The room is empty. The meeting of 09:00:00 ended after 1m" in explained.stdout
+    assert ask("explain", archive, "--room", "blue").exit_code == 2
 
 
 def test_steps_and_meetings_of_a_room_are_printed_as_json(story):

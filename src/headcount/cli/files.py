@@ -98,10 +98,23 @@ def about_one_room(command: Callable[..., None]) -> Callable[..., None]:
         from headcount.batch.one_room import read_room  # noqa: PLC0415 - help does not need it
 
         prepare_arrow()
-        room = read_room(list(files), name, domain, skip_invalid=skip_invalid, mapping=mapping.parsed())
+        own = [file if domain is None else _files_of_room(file, domain, name) for file in files]
+        room = read_room(own, name, domain, skip_invalid=skip_invalid, mapping=mapping.parsed())
         command(room=room, as_of=room.latest if as_of is None else as_of, **options)
 
     return with_room
+
+
+def _files_of_room(file: str, domain: str, room: str) -> str:
+    """Return the part of an archive that has the room, or the file itself if it is no archive."""
+    if not (Path(file) / "_archive.json").is_file():
+        return file
+    from headcount.ingest.topic_records import partition_of, record_key  # noqa: PLC0415 - only an archive needs it
+    from headcount.store.archive import Archive  # noqa: PLC0415 - loads Arrow
+
+    partitions = Archive(file).require_state().partitions
+    part = Path(file) / f"partition={partition_of(record_key(domain, room), partitions)}"
+    return str(part) if part.is_dir() else file
 
 
 @main.command(
