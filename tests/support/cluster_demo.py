@@ -26,10 +26,14 @@ def main():
             database = postgres.database()
             note(f"Kafka at {broker.servers}, PostgreSQL at {database}")
             note("Starting the live query. This takes half a minute ...")
-            query = LiveQuery(folder, broker, database, TOPIC, "--partitions", "8").start()
+            archive = str(Path(folder) / "archive")
+            query = LiveQuery(
+                folder, broker, database, TOPIC, "--partitions", "8", "--archive", archive, "--archive-trigger",
+                "10 seconds",
+            ).start()  # fmt: skip
             note(f"The log of the live query is in {query.log}")
             serve = [sys.executable, "-m", "headcount.cli", "demo", "--engine", "off", "--database", database,
-                     "--log", f"kafka://{broker.servers}/{TOPIC}", *sys.argv[1:]]  # fmt: skip
+                     "--log", f"kafka://{broker.servers}/{TOPIC}", "--archive", archive, *sys.argv[1:]]  # fmt: skip
             return subprocess.run(serve, check=False, cwd=Path.cwd()).returncode
         except KeyboardInterrupt:
             return 0

@@ -153,6 +153,41 @@ def backfill_archive(
         )
 
 
+@cluster.command(
+    "domains",
+    examples=[
+        "headcount cluster domains",
+        "headcount cluster domains 'acme-*,school'",
+        "headcount cluster domains '*,!acme-*,!school'",
+    ],
+)
+@click.argument("rule", required=False, metavar="[RULE]")
+@json_option
+@with_settings("database")
+def assign_domains(*, settings: Settings, rule: str | None, as_json: bool) -> None:
+    """Show or set which domains this cell has.
+
+    RULE is a list of names with commas. In a name, * is any text; a name after ! is not in the cell. Servers refuse events of
+    other domains at once. The live query refuses them from its next start.
+    """
+    from headcount.store.cell import CellRule  # noqa: PLC0415 - help does not need it
+    from headcount.store.shard_sink import ShardSink  # noqa: PLC0415 - likewise
+
+    store = existing_store(settings, read_only=rule is None)
+    sink = ShardSink(store.database)
+    if rule is not None:
+        sink.assign(CellRule.decode(rule))
+    cell = sink.cell()
+    others = [domain for domain in store.keys.domains() if not cell.has(domain)]
+    store.close()
+    if as_json:
+        emit({"domains": list(cell.patterns), "others": others})
+        return
+    echo(f"domains:  {', '.join(cell.patterns) or 'all'}")
+    if others:
+        echo(f"This database has keys or sources of other domains: {', '.join(others)}")
+
+
 @cluster.command("status", examples=["headcount cluster status --database postgresql://…"])
 @json_option
 @with_settings("database")

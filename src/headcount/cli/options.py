@@ -5,6 +5,7 @@ Responsible for which settings a command takes as flags, and for refusing a data
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,23 @@ def existing_store(settings: Settings, *, read_only: bool = False) -> "Store":
 
     require_store(settings, read_only=read_only)
     return open_store(settings["database"], read_only=read_only)
+
+
+def with_topic(store: "Store", settings: Settings) -> "Store":
+    """Return the store with the log of the settings. Raise `BadInput` if nothing would process what is appended to it."""
+    from headcount.service.logs import kafka_log  # noqa: PLC0415 - only some commands append
+    from headcount.store.shard_sink import ShardSink  # noqa: PLC0415 - likewise
+
+    topic = settings.topic()
+    if topic is not None:
+        cell = ShardSink(store.database).cell()
+        log = kafka_log(store.database, topic, settings["request_timeout_s"], lambda: cell)
+        return replace(store, log=log)
+    if ShardSink(store.database).progress() is not None:
+        raise BadInput(
+            "a live query on a cluster processes the events of this database: name its topic with --log kafka://HOST:PORT/TOPIC"
+        )
+    return store
 
 
 def require_store(settings: Settings, *, read_only: bool = False, damaged: bool = False) -> None:

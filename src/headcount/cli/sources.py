@@ -10,7 +10,7 @@ import click
 
 from headcount.cli.console import echo, emit, json_option, rfc3339
 from headcount.cli.group import Group, main
-from headcount.cli.options import audit, base_url, existing_store, with_settings
+from headcount.cli.options import audit, base_url, existing_store, with_settings, with_topic
 from headcount.cli.param_types import DURATION
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
@@ -344,7 +344,7 @@ def show_dead_letter(*, settings: Settings, number: int, as_json: bool) -> None:
 
 @dead_letters.command("retry", examples=["headcount source dead-letters retry"])
 @json_option
-@with_settings("database", "max_events", "max_name_length")
+@with_settings("database", "log", "max_events", "max_name_length")
 def retry_all_dead_letters(*, settings: Settings, as_json: bool) -> None:
     """Parse all dead letters again, after an update of Headcount or of a field mapping.
 
@@ -353,7 +353,7 @@ def retry_all_dead_letters(*, settings: Settings, as_json: bool) -> None:
     from headcount.ingest.dead_letters import retry_dead_letters  # noqa: PLC0415 - likewise
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
 
-    store = existing_store(settings)
+    store = with_topic(existing_store(settings), settings)
     done = retry_dead_letters(store, new_clock(store.log.end()[1]).now, settings.limits())
     store.close()
     if as_json:

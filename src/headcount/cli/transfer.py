@@ -12,7 +12,7 @@ from headcount.batch.extra import batch_extra
 from headcount.cli.console import echo, emit, is_quiet, json_option, note, rfc3339
 from headcount.cli.file_options import Mapping, prepare_arrow, progress_bar, with_mapping
 from headcount.cli.group import main
-from headcount.cli.options import existing_store, name_database, with_settings
+from headcount.cli.options import existing_store, name_database, with_settings, with_topic
 from headcount.errors import BadInput
 from headcount.settings import Settings, suggest
 
@@ -75,7 +75,7 @@ _SHOWN_ERRORS: Final = 5
 )
 @json_option
 @with_settings(
-    "database", "durability", "domain", "min_stay_s", "start_alone_s", "reset_alone_s", "stale_after_s"
+    "database", "durability", "domain", "log", "min_stay_s", "start_alone_s", "reset_alone_s", "stale_after_s"
 )
 def import_(
     *, files: tuple[str, ...], settings: Settings, source: str | None, mapping: Mapping, skip_invalid: bool, as_json: bool,
@@ -94,6 +94,12 @@ def import_(
         if mapping.texts or mapping.time_unit:
             raise click.UsageError("--map and --time-unit are for files of events: remove them, or --source")
         options["attributes"] = mapping.attributes
+        if settings["log"]:
+            raise BadInput(
+                "an export is compared with the log of a database: import it into an empty one without --log, and import the"
+                " events that 'headcount export' writes of it",
+                where="--source",
+            )
         _import_exports(source, files, settings, skip_invalid=skip_invalid, as_json=as_json, **options)
         return
     for option, value in options.items():
@@ -118,7 +124,7 @@ def _import_events(
 
     column_map = mapping.parsed()
     is_new = not has_store(settings["database"])
-    store = _new_or_existing(settings)
+    store = with_topic(_new_or_existing(settings), settings)
     try:
         with progress_bar(quiet=is_quiet()) as bar:
             return import_files(
@@ -229,7 +235,7 @@ def _import_exports(
         )  # fmt: skip
     except BadInput as error:
         raise _with_suggestion(error, files, kind) from error
-    store = _new_or_existing(settings)
+    store = with_topic(_new_or_existing(settings), settings)
     now = new_clock(store.log.end()[1]).now
     with progress_bar(quiet=is_quiet()) as bar:
         imported = append_events(

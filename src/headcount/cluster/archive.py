@@ -17,6 +17,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from headcount.cluster.records import COLUMNS, decode_records, read_topic
 from headcount.settings import TopicUrl
 from headcount.store.archive import Archive, ArchivedEntry
+from headcount.store.cell import CellRule
 
 _COLUMNS = "inferred boolean, partition int, next long"
 """What a task reports of each partition: the next offset that is not archived."""
@@ -29,6 +30,7 @@ def start_archive(
     location: str,
     checkpoint: str,
     *,
+    cell: CellRule,
     limit: int,
     trigger: str,
 ) -> StreamingQuery:
@@ -38,7 +40,7 @@ def start_archive(
         archive = Archive(location)
         for batch in batches:
             for part in _by_partition(pa.table(batch)):
-                yield _write(archive, part, topic, partitions)
+                yield _write(archive, part, topic, partitions, cell)
 
     def write(records: DataFrame, batch: int) -> None:  # noqa: ARG001 - Spark's signature
         rows = records.mapInArrow(write_files, _COLUMNS).collect()
@@ -61,10 +63,12 @@ def _by_partition(records: pa.Table) -> Iterator[pa.Table]:
         yield records.filter(pc.and_(of_topic, of_partition)).sort_by("offset")
 
 
-def _write(archive: Archive, records: pa.Table, topic: TopicUrl, partitions: int) -> pa.RecordBatch:
+def _write(
+    archive: Archive, records: pa.Table, topic: TopicUrl, partitions: int, cell: CellRule
+) -> pa.RecordBatch:
     columns = [records[name].to_pylist() for name in COLUMNS]
     number, offsets, is_inferred = columns[0][0], columns[1], records["topic"][0].as_py() == topic.inferred
-    entries, bad = decode_records(*columns, partitions=partitions)
+    entries, bad = decode_records(*columns, partitions=partitions, cell=cell)
     unreadable = {record.offset for record in bad}
     known = compress(offsets, [offset not in unreadable for offset in offsets])
     archive.write(

@@ -125,6 +125,7 @@ def run_live(settings: Settings, spark: SparkOptions, run: RunOptions, stopping:
     live = LiveSettings(
         topic, settings["database"], store.projections.take_over(), partitions,
         ShardSettings(settings.rules(), settings.stale_after(), settings.reorder_window(), run.retention),
+        ShardSink(store.database).cell(),
     )  # fmt: skip
     store.close()
     session = spark_session(spark)
@@ -166,8 +167,8 @@ def _run_once(session: SparkSession, live: LiveSettings, run: RunOptions, stoppi
 
 def _start_archive(session: SparkSession, live: LiveSettings, run: RunOptions) -> StreamingQuery:
     return start_archive(
-        session, live.topic, live.partitions, run.archive, f"{run.checkpoint}-archive", limit=_ARCHIVED,
-        trigger=run.archive_trigger,
+        session, live.topic, live.partitions, run.archive, f"{run.checkpoint}-archive", cell=live.cell,
+        limit=_ARCHIVED, trigger=run.archive_trigger,
     )  # fmt: skip
 
 

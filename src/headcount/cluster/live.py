@@ -26,6 +26,7 @@ from headcount.cluster.shard_state import Head
 from headcount.garbage import ENGINE_OBJECTS, collect_rarely
 from headcount.kernel.events import Ms
 from headcount.settings import TopicUrl
+from headcount.store.cell import CellRule
 from headcount.store.database import StoreBusy
 from headcount.store.open import connect
 from headcount.store.records import BatchChanges, LogEntry
@@ -48,6 +49,7 @@ class LiveSettings:
     epoch: int
     partitions: int
     shard: ShardSettings
+    cell: CellRule
 
 
 class Worker:
@@ -106,7 +108,9 @@ class ShardProcessor(StatefulProcessor):
     ) -> Iterator[pd.DataFrame]:
         records = pd.concat(list(rows)).sort_values("offset")
         columns = (records[name].tolist() for name in COLUMNS)
-        entries, bad = decode_records(*columns, partitions=self._settings.partitions)
+        entries, bad = decode_records(
+            *columns, partitions=self._settings.partitions, cell=self._settings.cell
+        )
         self._worker.topics.append_bad(bad)
         newest = int(records["timestamp"].iloc[-1])
         now = timerValues.getCurrentProcessingTimeInMs()

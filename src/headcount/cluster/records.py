@@ -16,6 +16,7 @@ from headcount.ingest.topic_records import decode_record, require_partition
 from headcount.kernel.events import Ms
 from headcount.limits import WIDEST_LIMITS
 from headcount.settings import TopicUrl
+from headcount.store.cell import CellRule
 from headcount.store.records import LogEntry
 
 COLUMNS: Final = ("partition", "offset", "timestamp", "key", "value")
@@ -57,6 +58,7 @@ def decode_records(
     values: Iterable[bytes | None],
     *,
     partitions: int,
+    cell: CellRule,
 ) -> tuple[list[LogEntry], list[BadRecord]]:
     """Return the entries of records in their order, and the records that cannot be read."""
     entries: list[LogEntry] = []
@@ -65,8 +67,15 @@ def decode_records(
         try:
             entry = decode_record(key, value, received, WIDEST_LIMITS)
             require_partition(entry, partition, partitions)
+            _require_domain(entry, cell)
         except BadInput as error:
             bad.append(BadRecord(partition, offset, key, value, str(error)))
         else:
             entries.append(entry)
     return entries, bad
+
+
+def _require_domain(entry: LogEntry, cell: CellRule) -> None:
+    problem = cell.problem(entry.domain)
+    if problem is not None:
+        raise BadInput(f"{problem}: produce the record to the topic of its own cell")

@@ -5,6 +5,7 @@ processed by the engine like all events. Must not know what happens in the rooms
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,12 +26,14 @@ from headcount.store.domains import remove_domain
 from headcount.store.leadership import leadership
 from headcount.store.open import Store, open_store
 from headcount.store.records import LogEntry, Origin
+from headcount.store.shard_sink import ShardSink
 
 DOMAIN: Final = "demo"
 _DAY_MS: Final[Ms] = 86_400_000
 _MAX_AGE_MS: Final[Ms] = 30 * _DAY_MS
 _BATCH_SIZE: Final = 5_000
 _RETRY_S: Final = 1.0
+_PAUSE_S: Final = 0.2
 _KEY_NAME: Final = "Demo data"
 _STARTED: Final = ", started "
 _TIME_FORMAT: Final = "%Y-%m-%d %H:%M:%S UTC"
@@ -53,7 +56,10 @@ class DemoRun:
         self._started: Ms = started_at(service.store, self._name) or service.clock.now() // 1_000 * 1_000
 
     def prepare(self, url: str) -> Access:
-        """Replace the demo's key, create a sign-in link, and append all past events that are not in the log yet."""
+        """Replace the demo's key, create a sign-in link, and append all past events that are not in the log yet.
+
+        On a cluster, it returns when they are processed.
+        """
         service = self._service
         for key in service.store.keys.all():
             if key.domain == DOMAIN and _is_of_demo(key):
@@ -61,13 +67,23 @@ class DemoRun:
         name = f"{self._name}{_STARTED}{datetime.fromtimestamp(self._started / 1_000, UTC):{_TIME_FORMAT}}"
         _, key_text = create_key(service.store, DOMAIN, name, ("ingest", "read"), service.clock)
         entries = [self._entry(event, Origin.IMPORTED) for event in self._past()]
+        position = 0
         for start in range(0, len(entries), _BATCH_SIZE):
-            service.store.log.append([entries[start : start + _BATCH_SIZE]])
+            (appended,) = service.store.log.append([entries[start : start + _BATCH_SIZE]])
+            position = appended.position
         service.engine.wake()
+        if service.settings["log"]:
+            self._wait_for_query(position)
         link = create_sign_in_link(
             service.store, service.settings["public_url"] or url, DOMAIN, Role.ADMIN, service.clock
         )
         return Access(DOMAIN, link, key_text)
+
+    def _wait_for_query(self, position: int) -> None:
+        """Wait until the live query of a cluster has processed the past: it takes longer than an engine."""
+        sink = ShardSink(self._service.store.database)
+        while (progress := sink.progress()) is None or progress.processed_until < position:
+            time.sleep(_PAUSE_S)
 
     def greeting(self, url: str, access: Access) -> list[str]:
         """Return lines with the sign-in link, the key, and commands that work in another terminal in this directory."""

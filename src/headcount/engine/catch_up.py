@@ -13,6 +13,7 @@ from headcount.kernel.rules import Rules
 from headcount.store.database import StoreError
 from headcount.store.leadership import leadership
 from headcount.store.open import Store
+from headcount.store.shard_sink import ShardSink
 
 _BATCH_SIZE: Final = 50_000
 
@@ -23,7 +24,9 @@ Progress = Callable[[float, str], None]
 def catch_up(
     store: Store, now: Callable[[], Ms], rules: Rules, stale_after: Ms | None, progress: Progress
 ) -> bool:
-    """Process all entries of the log. Return False if another process runs the engine and will do it."""
+    """Process all entries of the log. Return False if another process, or a cluster, runs the engine and will do it."""
+    if ShardSink(store.database).progress() is not None:
+        return False
     lead = leadership(store.database)
     try:
         epoch = lead.try_lead()

@@ -6,13 +6,14 @@ broker (idempotence), and a request that is sent again by the key of its entries
 Responsible for appending. Must not know who reads the topic.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from headcount.ingest.topic_records import encode_record
 from headcount.settings import TopicUrl
+from headcount.store.cell import CellRule, WrongCell
 from headcount.store.database import Database, StoreBusy
 from headcount.store.log import Log
 from headcount.store.records import AppendResult, LogEntry
@@ -33,13 +34,27 @@ _SHARE_OF_TIMEOUT: Final = 0.8
 class KafkaLog(Log):
     """The log in a topic. What is read from the log, is read from the database."""
 
-    def __init__(self, database: Database, url: TopicUrl, timeout_s: float) -> None:
-        """`timeout_s` is that of a request, which must still be answered when the brokers have not answered."""
+    def __init__(
+        self, database: Database, url: TopicUrl, timeout_s: float, cell: Callable[[], CellRule]
+    ) -> None:
+        """`timeout_s` is that of a request, which must still be answered when the brokers have not answered.
+
+        `cell` returns which domains the topic is for.
+        """
         super().__init__(database)
         timeout_s *= _SHARE_OF_TIMEOUT
         self._url = url
+        self._cell = cell
         self._timeout_s = timeout_s
         self._producer = producer(url, timeout_s)
+
+    def require(self, entries: Sequence[LogEntry]) -> None:
+        """Raise `WrongCell` for entries of a domain of another cell."""
+        rule = self._cell()
+        for domain in {entry.domain for entry in entries} if rule.patterns else ():
+            problem = rule.problem(domain)
+            if problem is not None:
+                raise WrongCell(f"{problem}; nothing was stored, send it to its own cell")
 
     def append(self, groups: Sequence[Sequence[LogEntry]]) -> list[AppendResult]:
         """Append the entries of several requests, and return the result of each request.
@@ -49,6 +64,7 @@ class KafkaLog(Log):
         """
         delivered = [_Delivery() for _ in groups]
         for group, delivery in zip(groups, delivered, strict=True):
+            self.require(group)
             for entry in group:
                 self._produce(entry, delivery)
         left = self._producer.flush(self._timeout_s)

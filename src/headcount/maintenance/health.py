@@ -16,7 +16,7 @@ from headcount.sources.registry import POLL_ONLY_SOURCES
 from headcount.store.open import Store
 from headcount.store.outbox import PAGE_SIZE
 from headcount.store.records import DeferredRoom
-from headcount.store.shard_sink import Progress
+from headcount.store.shard_sink import QUERY_TIMEOUT_MS, Progress
 from headcount.store.sources import SourceRow, SourceStat
 from headcount.store.webhooks import DeliveryState, Endpoint, EndpointStatus
 
@@ -29,7 +29,6 @@ _MAX_CLOCK_AHEAD_MS: Final[Ms] = SMALL_JUMP_MS
 _MIN_OUT_OF_SEQUENCE: Final = 20
 _MIN_OUT_OF_SEQUENCE_RATIO: Final = 0.05
 _MAX_ROOMS: Final = 20
-_QUERY_SILENCE_MS: Final[Ms] = 15_000
 STALE_AFTER_MS: Final[Ms] = 12 * 3_600_000
 """Participants who have been present for longer may be stale: their leave event may have been lost."""
 _MAX_STALE: Final = 1_000
@@ -206,7 +205,7 @@ def query_lag(progress: Progress, now: Ms) -> Lag:
 
 def query_runs(progress: Progress, now: Ms) -> bool:
     """Return whether the live query of a cluster has reported recently. It reports every second, also without events."""
-    return now - progress.reported < _QUERY_SILENCE_MS
+    return now - progress.reported < QUERY_TIMEOUT_MS
 
 
 def check_store(state: StoreState, now: Ms) -> list[Finding]:

@@ -12,12 +12,14 @@ from typing import Final
 from headcount.clock import Clock
 from headcount.engine.engine import Engine
 from headcount.engine.rules_guard import decode_rules, encode_rules, require_same_rules
+from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.settings import Settings
 from headcount.store.leadership import leadership
 from headcount.store.open import Store, open_store
 from headcount.store.replacement import copy_log, first_difference, replace_tables
+from headcount.store.shard_sink import ShardSink
 
 _BATCH_SIZE: Final = 20_000
 
@@ -53,6 +55,12 @@ def _rebuild(
     store: Store, rules: Rules, stale_after: Ms | None, new_clock: NewClock, *, check: bool
 ) -> str | None:
     """Rebuild or check the tables of a store, and close it."""
+    if ShardSink(store.database).progress() is not None:
+        store.close()
+        raise BadInput(
+            "the log of this database is the topic of a cluster, so its tables do not follow from its entries:"
+            " 'headcount cluster backfill' derives them from the archive"
+        )
     lead = leadership(store.database)
     epoch = lead.try_lead()
     _, received = store.log.end()

@@ -16,6 +16,7 @@ import structlog
 from headcount.engine.engine import EngineStats
 from headcount.kernel.events import Ms
 from headcount.maintenance.health import Lag, query_lag, query_runs
+from headcount.store.cell import CellRule
 from headcount.store.database import StoreError
 from headcount.store.leadership import Leadership
 from headcount.store.shard_sink import Occupancy, Progress, ShardSink
@@ -47,6 +48,7 @@ class ClusterLink:
         self._thread = threading.Thread(target=self._follow, name="cluster link", daemon=True)
         self._progress: Progress | None = None
         self._occupancy = Occupancy()
+        self._cell = sink.cell()
         self._leads = False
         self.failures = 0
         """The number of times that the progress could not be read."""
@@ -89,6 +91,10 @@ class ClusterLink:
         """Return how far the query is behind the topic."""
         return Lag(0, 0.0) if self._progress is None else query_lag(self._progress, now)
 
+    def cell(self) -> CellRule:
+        """Return which domains the cell has, as of the last second."""
+        return self._cell
+
     def stats(self) -> EngineStats | None:
         """Return the counters of the query, if this service leads."""
         if self._progress is None or not self._leads:
@@ -115,7 +121,7 @@ class ClusterLink:
         while not self._stopping.wait(_POLL_S):
             try:
                 self._leads = self._leadership.still_leads() or self._leadership.try_lead() is not None
-                progress = self._sink.progress()
+                progress, self._cell = self._sink.progress(), self._sink.cell()
                 if not self._leads:
                     self._occupancy, counted_s = Occupancy(), float("-inf")
                 elif time.monotonic() - counted_s > _COUNT_S:

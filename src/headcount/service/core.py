@@ -85,14 +85,14 @@ def _build_without_engine(settings: Settings, on_batch: Callable[[], None]) -> C
     store = open_store(settings["database"], durability=settings["durability"])
     require_same_rules(store, rules)
     database, timeout_s = store.database, settings["request_timeout_s"]
-    store = replace(
-        store,
-        log=NoLog(database) if topic is None else kafka_log(database, topic, timeout_s),
-        history=cluster_history(database, settings["archive"]),
-    )
     clock = new_clock()
     engine = ClusterLink(
         ShardSink(database), leadership(database, begins_epoch=False), clock.wall_time, on_batch
+    )
+    store = replace(
+        store,
+        log=NoLog(database) if topic is None else kafka_log(database, topic, timeout_s, engine.cell),
+        history=cluster_history(database, settings["archive"]),
     )
     sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
     appender = GroupCommit(store.log, engine.wake, timeout_s)

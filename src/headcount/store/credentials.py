@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.limits import require_domain
+from headcount.store.cell import require_cell
 from headcount.store.database import Connection, Database
 from headcount.store.records import DAY_MS
 
@@ -115,9 +116,15 @@ class Keys:
         text = f"hc_{secret}"
         key = Key(secret[:8], domain, name, digest_of(text), frozenset(scopes), now)
         with self._database.writing() as connection:
+            require_cell(connection, domain)
             connection.run("insert_key", id=key.id, domain=domain, name=name, digest=key.digest,
                            scopes=" ".join(sorted(scopes)), created=now)  # fmt: skip
         return key, text
+
+    def domains(self) -> list[str]:
+        """Return the domains with valid keys or sources, in order."""
+        with self._database.reading() as connection:
+            return [str(domain) for (domain,) in connection.rows("select_domains")]
 
     def find(self, text: str) -> Key | None:
         """Return the key with this text, revoked or not."""
@@ -194,6 +201,7 @@ class AccessTokens:
             parent=parent,
         )  # fmt: skip
         with self._database.writing() as connection:
+            require_cell(connection, domain)
             _delete_expired(connection, now)
             _insert(connection, link)
 

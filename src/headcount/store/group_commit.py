@@ -89,6 +89,7 @@ class GroupCommit:
             raise StoreBusy("the service is stopping; nothing was stored, send it again")
         if self._queued_entries > _QUEUE_LIMIT:
             raise StoreBusy("the disk cannot keep up; nothing was stored, send it again")
+        self._log.require(entries)
         self._queued_entries += len(entries)
         group = self._open
         if group is None:

@@ -32,6 +32,9 @@ class Log:
             end, _ = connection.row("select_log_end") or (0, 0)
         return [AppendResult(new, len(group) - new, end) for new, group in zip(accepted, groups, strict=True)]
 
+    def require(self, entries: Sequence[LogEntry]) -> None:
+        """Raise `StoreBusy` if this log must not receive these entries."""
+
     def after(self, position: int, limit: int) -> list[StoredEntry]:
         """Return the entries after `position`, up to `limit`."""
         with self._database.reading() as connection:

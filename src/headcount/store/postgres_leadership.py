@@ -12,6 +12,7 @@ import psycopg
 
 from headcount.store.database import StoreBusy
 from headcount.store.postgres import CONNECTION_TIMEOUTS, AdvisoryLock
+from headcount.store.shard_sink import QUERY_TIMEOUT_MS
 from headcount.store.statements import for_postgres, statement
 
 _HEARTBEAT_S: Final = 2
@@ -72,8 +73,13 @@ class PostgresLeadership:
             session.execute(_sql("terminate_silent_leader"), {"timeout_ms": _TIMEOUT_S * 1_000})
             return None
         if self._epoch is None:
-            row = session.execute(_sql(self._statement)).fetchone()
-            self._epoch = int(row[0]) if row is not None else None
+            row = session.execute(_sql(self._statement), {"query_timeout_ms": QUERY_TIMEOUT_MS}).fetchone()
+            if row is None:
+                self.give_up()
+                raise StoreBusy(
+                    "a live query on a cluster processes the events of this database: set --engine off, or stop the query"
+                )
+            self._epoch = int(row[0])
             self._last_heartbeat_s = monotonic()
         return self._epoch
 

@@ -7,12 +7,16 @@ Responsible for one transaction per round. Must not know how a round was compute
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from headcount.kernel.events import Ms
+from headcount.store.cell import CellRule, read_cell
 from headcount.store.database import Connection, Database, LeadershipLost, StoreError
 from headcount.store.projections import write_messages, write_rows
 from headcount.store.records import BatchChanges
+
+QUERY_TIMEOUT_MS: Final[Ms] = 15_000
+"""A live query reports every second, also without events. One that has not reported for this time does not run."""
 
 
 class StateMismatch(StoreError):
@@ -61,6 +65,16 @@ class ShardSink:
             )
         with self._database.writing() as connection:
             connection.write("insert_shard", [(shard, 0) for shard in range(shards)])
+
+    def assign(self, cell: CellRule) -> None:
+        """Record which domains the cell has."""
+        with self._database.writing() as connection:
+            connection.run("assign_domains", domains=cell.encode())
+
+    def cell(self) -> CellRule:
+        """Return which domains the cell has."""
+        with self._database.reading() as connection:
+            return read_cell(connection)
 
     def rounds(self) -> dict[int, int]:
         """Return the number of the last round of each shard that is written."""

@@ -16,6 +16,7 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.events import Kind, Ms
 from headcount.limits import require_label
+from headcount.store.cell import require_cell
 from headcount.store.database import Database
 from headcount.store.provenance import Senders, read_senders
 from headcount.store.records import KIND_CODES
@@ -107,6 +108,7 @@ class Sources:
                 " give this one another --name, or remove that one"
             )
         with self._database.writing() as connection:
+            require_cell(connection, row.domain)
             connection.run(
                 "insert_source", token=row.token, domain=row.domain, name=row.name, created=row.created, **_settings(row)
             )  # fmt: skip

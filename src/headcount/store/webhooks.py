@@ -16,6 +16,7 @@ import msgspec
 
 from headcount.kernel.events import Ms
 from headcount.limits import require_domain
+from headcount.store.cell import require_cell
 from headcount.store.database import Connection, Database
 from headcount.store.outbox import Message, MessageType
 from headcount.store.statements import with_lists
@@ -172,6 +173,7 @@ class Endpoints:
         """Add an endpoint."""
         require_domain(row.domain)
         with self._subscribing() as connection:
+            require_cell(connection, row.domain)
             connection.run(
                 "insert_endpoint", uuid=row.uuid, domain=row.domain, state=row.state, position=row.position,
                 created=row.created, **_settings(row),

@@ -8,8 +8,11 @@ import pytest
 from headcount.engine.engine import REORDER_WINDOW_MS
 from headcount.kernel.events import Event, Kind
 from headcount.store.archive import ArchivedEntry
+from headcount.store.database import StoreBusy
+from headcount.store.leadership import leadership
 from headcount.store.open import open_store
 from headcount.store.shard_sink import Progress, ShardSink
+from support import ROOT
 from support.archives import write_archive
 from support.running_service import Running, headcount
 from support.shards import ShardedEngine
@@ -141,6 +144,27 @@ def test_a_server_with_an_engine_that_takes_over_expects_no_live_query(cluster, 
     checked = headcount("doctor", "--database", database, check=False).stdout
     assert "ok     engine      all events are processed" in checked
     server.stop()
+
+
+def test_nothing_else_processes_the_events_of_a_cluster(cluster, database, tmp_path):
+    """A second engine would take the epoch from the live query, and a table of events would be read by nobody."""
+    report(cluster)
+    for command, reason in (
+        (["import", ROOT / "docs/examples/monday.csv"], "name its topic with --log kafka://"),
+        (["source", "dead-letters", "retry"], "name its topic with --log kafka://"),
+        (["rebuild"], "the log of this database is the topic of a cluster"),
+    ):
+        refused = headcount(*command, "--database", database, check=False)
+        assert refused.returncode == 2, refused.stderr
+        assert reason in refused.stderr
+    second = leadership(cluster.store.database)
+    with pytest.raises(StoreBusy, match="set --engine off, or stop the query"):
+        second.try_lead()
+    assert cluster.store.projections.cursor()[1] == cluster.epoch
+    assert cluster.store.log.end() == (0, 0)
+    report(cluster, ago=MINUTE)
+    assert second.try_lead() == cluster.epoch + 1
+    second.give_up()
 
 
 def leads(server):

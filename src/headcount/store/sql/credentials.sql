@@ -138,3 +138,13 @@ where digest not in (select digest from access_tokens)
 update access_tokens
 set masked = masked
 where digest = :digest
+
+-- name: select_domains
+select domain
+from api_keys
+where revoked_ms is null
+union
+select domain
+from sources
+where removed_ms is null
+order by 1

@@ -1,8 +1,14 @@
 -- name: take_leadership
+-- A live query that has reported in the last seconds is the engine.
 update engine_state
 set epoch = epoch + 1,
   leader_pid = pg_backend_pid(),
   heartbeat_ms = cast(extract(epoch from clock_timestamp()) * 1000 as bigint)
+where not exists (
+  select 1
+  from cell_progress
+  where reported_ms > cast(extract(epoch from clock_timestamp()) * 1000 as bigint) - :query_timeout_ms
+)
 returning epoch
 
 -- name: take_part_of_leadership

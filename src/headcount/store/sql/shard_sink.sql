@@ -35,6 +35,14 @@ set reported_ms = :reported,
 select reported_ms, processed_until_ms, batches, entries, bad_records, behind
 from cell_progress
 
+-- name: select_cell_domains
+select domains
+from cell_progress
+
+-- name: assign_domains
+update cell_progress
+set domains = :domains
+
 -- name: forget_query
 update cell_progress
 set reported_ms = 0

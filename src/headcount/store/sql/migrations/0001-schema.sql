@@ -50,6 +50,7 @@ create table shards (
 ) {clustered};
 
 -- How far the live query of a cluster has come. What the topic received until `processed_until_ms` is processed.
+-- `domains` is the rule that names the domains of this cell.
 create table cell_progress (
   singleton smallint primary key check (singleton = 1),
   reported_ms bigint not null,
@@ -57,13 +58,14 @@ create table cell_progress (
   batches bigint not null,
   entries bigint not null,
   bad_records bigint not null,
-  behind bigint not null
+  behind bigint not null,
+  domains {text} not null
 );
 
 insert into cell_progress (
-  singleton, reported_ms, processed_until_ms, batches, entries, bad_records, behind
+  singleton, reported_ms, processed_until_ms, batches, entries, bad_records, behind, domains
 )
-values (1, 0, 0, 0, 0, 0, 0);
+values (1, 0, 0, 0, 0, 0, 0, '');
 
 create table rooms (
   domain {text} not null,
