@@ -19,6 +19,9 @@ class Log:
         self.may_commit = Event()
         self.may_commit.set()
 
+    def require(self, entries):
+        pass
+
     def append(self, requests):
         self.may_commit.wait()
         self.commits.append(requests)

@@ -35,8 +35,9 @@ def cluster() -> None:
     "--checkpoint", required=True, metavar="DIR", help="Where Spark saves the state: a directory or a URL."
 )
 @click.option(
-    "--master", default="local[*]", metavar="URL", help="Spark master to run on.  [default: local[*]]"
-)
+    "--master", default="", metavar="URL",
+    help="Spark master to run on.  [default: that of 'spark-submit', or local[*] without it]",
+)  # fmt: skip
 @click.option(
     "--jars", default="", metavar="DIR",
     help="Directory with Spark's Kafka connector.  [default: download it]",
@@ -116,8 +117,9 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 )
 @click.option("--as-of", type=TIME, help="Time up to which events count (RFC 3339).  [default: now]")
 @click.option(
-    "--master", default="local[*]", metavar="URL", help="Spark master to run on.  [default: local[*]]"
-)
+    "--master", default="", metavar="URL",
+    help="Spark master to run on.  [default: that of 'spark-submit', or local[*] without it]",
+)  # fmt: skip
 @click.option(
     "--conf", "extra", multiple=True, metavar="NAME=VALUE", help="Further setting of Spark; repeatable."
 )

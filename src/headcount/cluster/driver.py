@@ -42,9 +42,12 @@ log = structlog.get_logger("headcount.cluster")
 
 
 class SparkOptions(NamedTuple):
-    """How Spark runs. `jars` is a directory with the connector, or '' to download it; `extra` overrides everything."""
+    """How Spark runs. `jars` is a directory with the connector, or '' to download it; `extra` overrides everything.
 
-    master: str = "local[*]"
+    Without a `master`, Spark runs where `spark-submit` has started this process, or in this process.
+    """
+
+    master: str = ""
     jars: str = ""
     shuffle_partitions: int = 2
     extra: Mapping[str, str] = {}
@@ -86,7 +89,9 @@ def spark_session(options: SparkOptions) -> SparkSession:
         **(_jars(options.jars) if options.needs_kafka else {}),
         **options.extra,
     }
-    builder = SparkSession.builder.master(options.master).appName("headcount")
+    builder = SparkSession.builder.appName("headcount")
+    if options.master or "PYSPARK_GATEWAY_PORT" not in os.environ:  # of spark-submit
+        builder = builder.master(options.master or "local[*]")
     for name, value in settings.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
