@@ -175,6 +175,7 @@ COMMANDS = {
     ("completion",): [("bash",), ("zsh",), ("fish",)],
     ("cluster", "status"): [(), ("--json",)],
     ("cluster", "backfill"): [("no\x1b[31m", "--output", "out")],
+    ("cluster", "compact"): [("no\x1b[31m",)],
     ("cluster", "domains"): [("--json",), (f"{NASTY},!no\x1b[31m",)],
 }  # fmt: skip
 """All commands that end, in an order in which each has something to print. `tour` prints a capture and a sample."""

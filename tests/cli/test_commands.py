@@ -117,7 +117,12 @@ def test_a_wrong_command_line_is_one_line_with_a_hint(words, hint):
 
 CREATES = {"serve", "demo", "import", "restore"}
 WITHOUT_A_DATABASE = {"sessionize", "explain", "timeline", "attendance", "config", "completion"}
-WITHOUT_AN_EXISTING_ONE = {("webhook", "listen"), ("cluster", "run"), ("cluster", "backfill")}
+WITHOUT_AN_EXISTING_ONE = {
+    ("webhook", "listen"),
+    ("cluster", "run"),
+    ("cluster", "backfill"),
+    ("cluster", "compact"),
+}
 ARGUMENTS = {
     ("source", "create"): ["generic"],
     ("source", "update"): ["n", "--no-poll"],

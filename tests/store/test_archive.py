@@ -1,11 +1,13 @@
 """Archive: entries are read as they were written, of some rooms and days, and a batch that is repeated adds nothing."""
 
+from pathlib import Path
+
 import pytest
 
 from headcount import sessionize
 from headcount.errors import BadInput
 from headcount.kernel.events import Event, Kind
-from headcount.store.archive import Archive, ArchivedEntry, ArchiveState
+from headcount.store.archive import Archive, ArchivedEntry, ArchiveState, Compacted
 from headcount.store.records import SNAPSHOT, Origin
 from support.engines import NEW_YEAR
 from support.stored import entry_of
@@ -63,6 +65,26 @@ def test_its_state_is_that_of_all_batches(archive):
     archive.advance(2, {0: 1}, {})
     archive.advance(2, {1: 7}, {0: 3})
     assert archive.require_state() == ArchiveState(2, {0: 1, 1: 7}, {0: 3})
+
+
+def test_the_small_files_of_days_that_are_over_are_merged(archive):
+    """Repeated rows and a merge that was interrupted add nothing, and other files stay."""
+    entries = [archived(number, f"room-{number % 3}", NEW_YEAR + number * DAY // 4) for number in range(10)]
+    for one in entries:
+        archive.write(0, [one])
+    archive.write(0, [archived(3, at=NEW_YEAR, inferred=True)])
+    archive.write(0, [archived(4, at=NEW_YEAR, kind=SNAPSHOT, participant_id=None, snapshot="[]")])
+    before, unmerged = archive.read(0), next(Path(archive.location).rglob("events-*.parquet"))
+    (copy := unmerged.with_name("copy")).write_bytes(unmerged.read_bytes())
+    assert archive.compact(0, NEW_YEAR + 2 * DAY + 1) == Compacted(10, 4)
+    assert archive.read(0) == before
+    copy.rename(unmerged)
+    assert len(archive.read(0)) == len(before) + 1
+    assert archive.compact(0, NEW_YEAR + 2 * DAY) == Compacted(5, 4)
+    assert archive.read(0) == before
+    assert archive.compact(0, NEW_YEAR + 2 * DAY) == Compacted(4, 4)
+    assert len(list(Path(archive.location).glob("partition=0/day=2026-01-03/*"))) == 2
+    assert sessionize(archive.location, as_of=NEW_YEAR + 9 * DAY).summary.events == 11
 
 
 def test_an_unreachable_object_store_is_named():

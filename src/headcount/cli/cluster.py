@@ -4,10 +4,11 @@ import signal
 import sys
 from importlib.util import find_spec
 from threading import Event
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from headcount.batch.extra import batch_extra
 from headcount.cli.console import echo, emit, json_option, rfc3339
 from headcount.cli.group import Group, main
 from headcount.cli.options import existing_store, with_settings
@@ -17,6 +18,8 @@ from headcount.kernel.events import Ms
 from headcount.settings import Settings
 
 _RULES = ("min_stay_s", "start_alone_s", "reset_alone_s", "late_grace_s", "reorder_window_s", "stale_after_s")
+_COMPACT_AFTER: Final[Ms] = 3_600_000
+"""A day is merged when it has been over for this time: the archive is behind."""
 
 
 @main.group(cls=Group)
@@ -188,6 +191,30 @@ def assign_domains(*, settings: Settings, rule: str | None, as_json: bool) -> No
     echo(f"domains:  {', '.join(cell.patterns) or 'all'}")
     if others:
         echo(f"This database has keys or sources of other domains: {', '.join(others)}")
+
+
+@cluster.command("compact", examples=["headcount cluster compact /srv/archive"])
+@click.argument("archive", metavar="DIR")
+@json_option
+def compact_archive(*, archive: str, as_json: bool) -> None:
+    """Merge the small files of an archive, of all days until yesterday (UTC). Run it once a day.
+
+    DIR is a directory or an s3:// URL. Servers and the live query may run.
+    """
+    with batch_extra():
+        from headcount.store.archive import Archive  # noqa: PLC0415 - loads Arrow
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
+
+    files, now = Archive(archive), new_clock().now()
+    done = [
+        files.compact(partition, now - _COMPACT_AFTER)
+        for partition in range(files.require_state().partitions)
+    ]
+    before, after = sum(one.before for one in done), sum(one.after for one in done)
+    if as_json:
+        emit({"partitions": len(done), "files_before": before, "files_after": after})
+    else:
+        echo(f"{before:,} files of {len(done)} partitions: {after:,} after merging")
 
 
 @cluster.command("status", examples=["headcount cluster status --database postgresql://…"])

@@ -43,12 +43,20 @@ class ArchiveHistory:
         logged = self._table.in_room(span, limit)
         if logged is None:
             return None
-        state = self._archive.state()
-        archived = [] if state is None else list(islice(self._in_room(state, span), _COPIES * limit + 1))
+        archived = self._read(span, _COPIES * limit + 1)
         found = logged + [_logged(one) for one in _first_of_each(archived)]
         if len(found) > limit or len(archived) > _COPIES * limit:
             return None
         return sorted(found, key=lambda one: (one.event.at, one.position))
+
+    def _read(self, span: Span, limit: int) -> list[ArchivedEntry]:
+        state = self._archive.state()
+        if state is None:
+            return []
+        try:
+            return list(islice(self._in_room(state, span), limit))
+        except FileNotFoundError:  # it was merged with others after it was listed
+            return list(islice(self._in_room(state, span), limit))
 
     def _in_room(self, state: ArchiveState, span: Span) -> Iterator[ArchivedEntry]:
         partition = partition_of(record_key(span.domain, span.room), state.partitions)

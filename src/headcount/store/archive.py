@@ -38,6 +38,10 @@ _SCHEMA: Final = pa.schema(
     [(name, _TYPES.get(name, pa.string())) for name in ("offset", *LogEntry._fields) if name != "snapshot"]
 )
 _SNAPSHOTS: Final = _SCHEMA.append(pa.field("snapshot", pa.string()))
+_ROW_GROUP: Final = 20_000
+_SMALL_BYTES: Final = 8_000_000
+_MERGED_BYTES: Final = 32_000_000
+"""Files of less than `_SMALL_BYTES` are merged into files of about `_MERGED_BYTES`."""
 _STATE: Final = "_archive.json"
 _LAST_S: Final = 253_402_300_799
 """The last second that has a date."""
@@ -64,6 +68,13 @@ class ArchiveState(msgspec.Struct, frozen=True):
     partitions: int
     events: dict[int, int]
     inferred: dict[int, int]
+
+
+class Compacted(NamedTuple):
+    """How many files there were and are."""
+
+    before: int
+    after: int
 
 
 class Archive:
@@ -156,7 +167,46 @@ class Archive:
         for batch in files.scanner([*_SNAPSHOTS.names, _FILE], filter=condition).to_batches():
             yield from _entries(batch)
 
+    def compact(self, partition: int, until: Ms) -> Compacted:
+        """Merge the small files of each day of a partition that is over at `until` ms, and return how many there were and are.
+
+        A merged file has the entries of the others, by room, and then they are deleted. If that is interrupted, some entries
+        are in two files, and count once. It can be done while a live query writes.
+        """
+        folders: defaultdict[tuple[str, str], list[fs.FileInfo]] = defaultdict(list)
+        for info in self._infos(partition, None, until // DAY_MS * DAY_MS):
+            folder, _, name = info.path.rpartition("/")
+            folders[folder, name.partition("-")[0]].append(info)
+        before = after = 0
+        for (folder, kind), infos in folders.items():
+            groups = list(_small_groups(infos))
+            before += len(infos)
+            after += len(infos) - sum(len(group) - 1 for group in groups)
+            for group in groups:
+                self._merge(folder, kind, group)
+        return Compacted(before, after)
+
+    def _merge(self, folder: str, kind: str, infos: Sequence[fs.FileInfo]) -> None:
+        schema = _SNAPSHOTS if kind == "_snapshots" else _SCHEMA
+        paths = [info.path for info in infos]
+        files = ds.dataset(paths, schema=schema, format="parquet", filesystem=self._files)
+        entries = files.to_table().sort_by("offset")
+        offsets = entries["offset"]
+        is_new = pc.not_equal(offsets[1:], offsets[:-1])
+        entries = entries.filter(pa.concat_arrays([pa.array([True]), *is_new.chunks]))
+        by_room = entries.sort_by([("domain", "ascending"), ("room", "ascending"), ("offset", "ascending")])
+        name = f"{kind}-{offsets[0].as_py():016d}-{offsets[-1].as_py():016d}.parquet"
+        write = partial(pq.write_table, by_room, compression="zstd", row_group_size=_ROW_GROUP)
+        self._write(f"{folder}/{name}", write)
+        for known, now in zip(infos, self._files.get_file_info(paths), strict=True):
+            is_unchanged = (known.size, known.mtime) == (now.size, now.mtime)
+            if is_unchanged and not known.path.endswith(name):
+                self._files.delete_file(known.path)
+
     def _paths(self, partition: int, since: Ms | None, until: Ms | None) -> Iterator[str]:
+        return (info.path for info in self._infos(partition, since, until))
+
+    def _infos(self, partition: int, since: Ms | None, until: Ms | None) -> Iterator[fs.FileInfo]:
         first = "" if since is None else f"day={_date(since // DAY_MS)}"
         last = "day=~" if until is None else f"day={_date(-(-until // DAY_MS) - 1)}"
         selector = fs.FileSelector(
@@ -165,7 +215,7 @@ class Archive:
         for info in sorted(self._files.get_file_info(selector), key=attrgetter("path")):
             day, _, name = info.path.rpartition("/")
             if name.endswith(".parquet") and first <= day.rpartition("/")[2] <= last:
-                yield info.path
+                yield info
 
 
 def _file_system(location: str) -> tuple[fs.FileSystem, str]:
@@ -185,6 +235,20 @@ def _date(day: int) -> str:
 def time_value(at: Ms) -> pa.Scalar:
     """Return a time as conditions compare it with those of entries."""
     return pa.scalar(at, pa.int64()).cast(_TIME)
+
+
+def _small_groups(infos: Iterable[fs.FileInfo]) -> Iterator[list[fs.FileInfo]]:
+    """Yield the files to merge with each other."""
+    group: list[fs.FileInfo] = []
+    for info in infos:
+        if info.size >= _SMALL_BYTES:
+            continue
+        group.append(info)
+        if sum(one.size for one in group) >= _MERGED_BYTES:
+            yield group
+            group = []
+    if len(group) > 1:
+        yield group
 
 
 def _condition(rooms: Collection[RoomKey]) -> pc.Expression:
