@@ -1,4 +1,4 @@
-"""Every table of a cluster is that of one engine which reads the same in each round: rows, corrections, messages, usage."""
+"""Every table of a cluster is that of one engine: of all tables if both read the same in each round, else of those of the results."""
 
 from random import Random
 
@@ -37,9 +37,9 @@ def rounds_of(entries, chance):
     return rounds
 
 
-def written(made, folder, rounds, is_restarted, **options):
+def written(made, folder, rounds, is_restarted, *, stale_after=STALE_AFTER, **options):
     """Return a store after all rounds, and the keys of the entries that were inferred."""
-    stored = made(folder, stale_after=STALE_AFTER, **options)
+    stored = made(folder, stale_after=stale_after, **options)
     for number, (now, entries) in enumerate(rounds):
         if is_restarted(number):
             stored.start()
@@ -87,3 +87,21 @@ def test_an_engine_that_restarts_after_each_round_writes_every_table_alike(folde
     rounds = rounds_of(lives(seed, 6, SINCE, UNTIL, is_truthful=False), Random(seed))
     one = written(StoredEngine, folder, rounds, lambda _: False, stopwatch=None)
     assert_same(one, written(StoredEngine, folder, rounds, lambda _: True, stopwatch=None))
+
+
+@pytest.mark.usefixtures("tiny_chunks")
+@pytest.mark.parametrize("seed", range(12))
+def test_results_do_not_depend_on_the_borders_of_rounds(folder, seed):
+    """A backlog has several lists of who is in a room, and each is compared with what the list before it revealed."""
+    chance = Random(seed)
+    entries = lives(seed, 6, SINCE, UNTIL, is_truthful=False)
+    live = written(StoredEngine, folder, rounds_of(entries, chance), lambda _: False, stale_after=None)
+    borders = sorted(chance.sample(range(len(entries)), 5))
+    parts = zip([0, *borders], [*borders, len(entries)], strict=True)
+    backlog = [(UNTIL + HOUR + start, entries[start:end]) for start, end in parts]
+    for made in (StoredEngine, StoredShards):
+        late = written(made, folder, backlog, lambda _: chance.random() < 0.3, stale_after=None)
+        assert first_difference(live.store.database, late.store.database) is None
+        assert live.inferred_keys() == late.inferred_keys() != set()
+        late.close()
+    live.close()

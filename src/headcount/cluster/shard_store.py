@@ -221,6 +221,12 @@ class ShardStore:
         """Return the events of a room after a time, up to a position, by time and as they were reported."""
         return [entry.to_event() for entry in self._events(domain, room, after, position)]
 
+    def inferred_after(self, domain: str, room: str, after: Ms, position: int) -> list[Event]:
+        """Return the inferred events of a room after a time and after a position."""
+        entries = self._room((domain, room)).entries
+        later = entries[bisect_right(entries, position, key=_position) :]
+        return [e.to_event() for e in later if e.origin == Origin.INFERRED and e.at > after]
+
     def imported_until(self, domain: str, room: str, after: Ms, position: int) -> Ms | None:
         """Return the time of the latest imported event of a room, if that is after a time, up to a position."""
         entries = self._events(domain, room, after, position)

@@ -6,13 +6,13 @@ stays longer than `stale_after` has left.
 Responsible for the log entries of inferred events. Must not know how they are committed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
 import msgspec
 
 from headcount.kernel.attributes import Value, canonical
-from headcount.kernel.events import Inferred, Kind, Ms
+from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.kernel.room import Room
 from headcount.store.dedup import hash_key
 from headcount.store.records import KIND_CODES, UNKNOWN_PROVENANCE, LogEntry, Origin, Provenance, StoredEntry
@@ -30,14 +30,16 @@ class SnapshotParticipant(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(list[SnapshotParticipant])
 
 
-def infer_from_snapshot(room: Room, entry: StoredEntry) -> Iterator[LogEntry]:
+def infer_from_snapshot(room: Room, entry: StoredEntry, unread: Iterable[Event] = ()) -> Iterator[LogEntry]:
     """Yield the joins and leaves that a snapshot reveals, with its provenance.
+
+    `unread` was inferred from earlier snapshots, and the room has not received it yet.
 
     Their keys follow from the snapshot, and not from its position, which differs between one engine and a cluster.
     """
     assert entry.snapshot is not None
     listed = {one.participant_id: one for one in _DECODER.decode(entry.snapshot)}
-    known = room.participants_at(entry.at)
+    known = room.participants_at(entry.at, unread)
     cause = (hash_key(str(entry.at), entry.snapshot).hex(), Inferred.SNAPSHOT)
     for who in sorted(known.keys() - listed.keys()):
         yield _entry(

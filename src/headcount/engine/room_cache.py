@@ -7,14 +7,15 @@ Responsible for which rooms are in memory. Must not know what happens to a room 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from headcount.engine.engine_store import EngineJournal, EngineProjections
 from headcount.engine.projection import PendingStays, pending_stays
-from headcount.kernel.events import Ms
+from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import Mark
 from headcount.kernel.room import Room
 from headcount.kernel.rules import NEVER, Rules
@@ -29,6 +30,8 @@ class CachedRoom:
     """A room in memory, with what the engine needs to know of it."""
 
     __slots__ = (
+        "_load_unread",
+        "_unread",
         "deadline",
         "events",
         "has_checkpoint",
@@ -39,7 +42,14 @@ class CachedRoom:
         "stored_pending",
     )
 
-    def __init__(self, room: Room, journal: EngineJournal, *, has_checkpoint: bool) -> None:
+    def __init__(
+        self,
+        room: Room,
+        journal: EngineJournal,
+        *,
+        has_checkpoint: bool,
+        load_unread: Callable[[int], Iterable[Event]] | None = None,
+    ) -> None:
         self.room = room
         self.journal = journal
         self.has_checkpoint = has_checkpoint
@@ -52,6 +62,22 @@ class CachedRoom:
         """Events since the last checkpoint."""
         self.imported_until: Ms = _ALWAYS
         """The time of the latest imported event."""
+        self._load_unread = load_unread
+        self._unread: dict[Event, None] = {}
+        """What snapshots revealed, until it is read from the log."""
+
+    def unread_before(self, position: int) -> dict[Event, None]:
+        """Return what was inferred from snapshots before a position, and is not read yet. The caller may add to it."""
+        if self._load_unread is not None:
+            self._unread.update(dict.fromkeys(self._load_unread(position)))
+            self._load_unread = None
+        return self._unread
+
+    def read(self, events: Iterable[Event]) -> None:
+        """Note that these events are read."""
+        if self._unread:
+            for event in events:
+                self._unread.pop(event, None)
 
     def checkpoint(self) -> tuple[str | None] | None:
         """Return the checkpoint to write, or None if none is due; `(None,)` removes one.
@@ -146,7 +172,8 @@ class RoomCache:
         events = self._projections.events_after(*key, after, cursor)
         room = Room.replay(*key, self._rules, journal, start, finalized, events)
         journal.committed(finalized, cursor)
-        cached = CachedRoom(room, journal, has_checkpoint=row.checkpoint is not None)
+        load = partial(self._projections.inferred_after, *key, after)
+        cached = CachedRoom(room, journal, has_checkpoint=row.checkpoint is not None, load_unread=load)
         cached.events = len(events)
         # What earlier imported events decided was decided before the room was empty.
         imported_until = self._projections.imported_until(*key, after - self._rules.reset_alone_ms, cursor)

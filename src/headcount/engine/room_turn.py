@@ -74,7 +74,7 @@ class RoomTurn:
         while done < len(entries) and not (done and is_over()):
             if entries[done].kind == SNAPSHOT:
                 self._first = min(self._first, entries[done].at)
-                self._batch.inferred.extend(infer_from_snapshot(self._cached.room, entries[done]))
+                self._infer(entries[done])
                 done += 1
             else:
                 events = []
@@ -86,7 +86,16 @@ class RoomTurn:
                 done += len(events)
         return done
 
+    def _infer(self, snapshot: StoredEntry) -> None:
+        """Infer what a snapshot reveals. It becomes part of the log, and is read behind entries that are there already."""
+        cached = self._cached
+        unread = cached.unread_before(snapshot.position)
+        inferred = list(infer_from_snapshot(cached.room, snapshot, unread))
+        self._batch.inferred.extend(inferred)
+        unread.update(dict.fromkeys(entry.to_event() for entry in inferred))
+
     def _handle_events(self, events: list[Event]) -> None:
+        self._cached.read(events)
         self._cached.events += len(events)
         first = min([event.at if event.joined_at is None else event.joined_at for event in events])
         self._first = min(self._first, first)

@@ -208,9 +208,12 @@ class Room:
         """Return whether nobody is in the room and nothing is due: its whole state is `finalized`."""
         return not self._people.open_stays and self.deadline == NEVER
 
-    def participants_at(self, at: Ms) -> dict[str, str | None]:
-        """Return who was in the room at `at` by all events so far, pending ones included: names by `participant_id`."""
-        tail = self._tail_until(at)
+    def participants_at(self, at: Ms, others: Iterable[Event] = ()) -> dict[str, str | None]:
+        """Return who was in the room at `at` by all events so far, pending ones included: names by `participant_id`.
+
+        `others` are events that the room will receive later, and that are known already.
+        """
+        tail = [*self._tail_until(at), *(event for event in others if event.at <= at)]
         since = min([at + 1, *(fact.at for fact in tail)])
         to = min(at, self.finalized)
         start, known = self._past().start_before(since, to, tail)

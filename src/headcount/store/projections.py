@@ -27,6 +27,7 @@ from headcount.store.records import (
     RoomKey,
     RoomRow,
     StayRow,
+    decode_event,
     decode_mark,
     encode_unconfirmed,
 )
@@ -107,6 +108,13 @@ class Projections:
         """Return the events of a room after a time, up to a position of the log, by time."""
         with self._database.reading() as connection:
             return events_after(connection, domain, room, after, position)
+
+    def inferred_after(self, domain: str, room: str, after: Ms, position: int) -> list[Event]:
+        """Return the inferred events of a room after a time and after a position of the log."""
+        values = {"domain": domain, "room": room, "after": after, "position": position}
+        with self._database.reading() as connection:
+            rows = connection.rows("select_inferred_after", **values, inferred=int(Origin.INFERRED))
+            return [decode_event(room, *row) for row in rows]
 
     def imported_until(self, domain: str, room: str, after: Ms, position: int) -> Ms | None:
         """Return the time of the latest imported event of a room, if that is after a time, up to a position of the log."""

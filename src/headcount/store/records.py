@@ -57,6 +57,13 @@ class LogEntry(NamedTuple):
     sender: str | None = None
     digest: bytes | None = None
 
+    def to_event(self) -> Event:
+        """Return the event of an entry that is no snapshot. Raise `InvalidEvent` if it is not valid."""
+        return decode_event(
+            self.room, self.kind, self.at, self.participant_id, self.user_id, self.user_name, self.source_session,
+            self.joined_at, self.inferred, self.attributes,
+        )  # fmt: skip
+
 
 class Provenance(NamedTuple):
     """Who delivered entries, and the SHA-256 of the delivery."""

@@ -29,6 +29,17 @@ from engine_state
 update engine_state
 set rules = :rules
 
+-- name: select_inferred_after
+-- Served by entries_by_room.
+select kind, at_ms, participant_id, user_id, user_name, source_session, joined_ms, inferred, attributes
+from entries
+where domain = :domain
+  and room = :room
+  and at_ms > :after
+  and position > :position
+  and origin = :inferred
+order by position
+
 -- name: select_imported_until
 -- Served by entries_by_room.
 select max(at_ms)
