@@ -64,7 +64,7 @@ def now():
 
 
 def test_a_history_is_as_the_kernel_says_whatever_dies_meanwhile(query, broker, postgres):
-    """Driver and workers are killed, the broker and the database start again, and the rest of the history follows."""
+    """Driver and workers are killed, servers start again, the checkpoint is lost, and the rest of the history follows."""
     until = now()
     events = history(1, 40, until)
     parts = [events[start : start + 300] for start in range(0, len(events), 300)]
@@ -83,6 +83,10 @@ def test_a_history_is_as_the_kernel_says_whatever_dies_meanwhile(query, broker, 
             broker.restart()
         elif number == 4:
             postgres.restart()
+        elif number == 5:
+            query.kill()
+            query.lose_checkpoint()
+            query.start()
     query.until_processed(sent, 120)
     expected = kernel(events, as_of=until + HOUR, domain=DOMAIN)
     assert meetings_in(query.store) == expected
@@ -133,6 +137,43 @@ def test_a_record_that_cannot_be_read_is_a_dead_letter_and_stops_nothing(query, 
     assert [message.value() for message in found] == [value, value]
     (meeting,) = meetings_in(query.store)
     assert meeting.participants[0].participant_id == "ann"
+    assert query.stop() == 0
+
+
+def test_what_came_too_late_is_repaired(query, broker):
+    """Ann's leave was lost, and her visit has been over for hours when it is sent again."""
+    start = now() - 6 * HOUR
+    visits = [
+        Event(Kind.JOIN, "r", start, "ann"),
+        Event(Kind.JOIN, "r", start + 1_000, "bob"),
+        Event(Kind.END, "r", start + HOUR),
+        Event(Kind.JOIN, "r", start + 2 * HOUR, "cid"),
+        Event(Kind.LEAVE, "r", start + 3 * HOUR, "cid"),
+    ]
+    late = [Event(Kind.LEAVE, "r", start + 700_000, "ann"), Event(Kind.JOIN, "r", start + HOUR + 5, "dan")]
+    query.command += ["--retention", "1s"]
+    query.start()
+    sent = 0
+    for part in (visits[:3], visits[3:], late):
+        broker.produce(query.topic, records(part))
+        sent += len(part)
+        query.until_processed(sent)
+    assert meetings_in(query.store) == kernel(visits, as_of=now(), domain=DOMAIN)
+    topic = query.command[query.command.index("--log") + 1]
+    command = [
+        sys.executable,
+        "-m",
+        "headcount.cli",
+        "cluster",
+        "repair",
+        "--json",
+        "--database",
+        query.database,
+    ]
+    command += ["--log", topic, "--archive", str(query.archive)]
+    done = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(2)]
+    assert [json.loads(one) for one in done] == [{"rooms": 1, "entries": 2}, {"rooms": 0, "entries": 0}]
+    assert meetings_in(query.store) == kernel([*visits, *late], as_of=now(), domain=DOMAIN)
     assert query.stop() == 0
 
 

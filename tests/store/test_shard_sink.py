@@ -9,7 +9,7 @@ from headcount.store.database import StoreBusy
 from headcount.store.meeting_counts import PERIOD_MS
 from headcount.store.open import open_store
 from headcount.store.records import DAY_MS, BatchChanges, LogEntry, MeetingRow, StayRow
-from headcount.store.shard_sink import ShardSink
+from headcount.store.shard_sink import Progress, ShardProgress, ShardSink
 
 SHARDS, ROUNDS, BATCHES, MEETINGS = 8, 20, 3, 12
 MINUTE = 60_000
@@ -73,7 +73,7 @@ def test_shards_that_count_in_the_same_rows_never_deadlock(store):
         for number in range(1, ROUNDS + 1):
             batches = [batch_of(shard, number * BATCHES + some, chance) for some in range(BATCHES)]
             try:
-                sink.write(shard, number, batches, epoch)
+                sink.write(shard, ShardProgress(number), batches, epoch)
             except StoreBusy as error:
                 raise AssertionError(str(error)) from error
 
@@ -86,13 +86,17 @@ def test_shards_that_count_in_the_same_rows_never_deadlock(store):
             assert (table, total) == (table, written)
 
 
-def test_a_shard_leaves_what_it_inferred_to_the_topic(store):
-    """The log of a cluster is the topic: an entry in the database would be processed again by an engine that takes over."""
+def test_an_engine_that_takes_over_does_not_process_what_a_shard_has_inferred(store):
+    """The log of a cluster is the topic. What a shard infers is in the database, too: a shard that lost its state needs it."""
     sink = ShardSink(store.database)
     sink.prepare(1)
     batch = batch_of(0, 1, Random(1))
     batch.inferred.append(
         LogEntry("acme", "room-0", 2, 5, 6, "ann", None, None, None, None, "snapshot", None, b"k" * 16, 2)
     )
-    assert sink.write(0, 1, [batch], store.projections.take_over())
-    assert store.log.after(0, 10) == []
+    epoch = store.projections.take_over()
+    assert sink.write(0, ShardProgress(1), [batch], epoch)
+    sink.report(Progress(1, 0, 1, 1, 0, 0), epoch)
+    assert len(store.log.after(0, 10)) == 1
+    sink.forget_query()
+    assert store.log.after(store.projections.cursor()[0], 10) == []

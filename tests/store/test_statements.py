@@ -13,7 +13,7 @@ from headcount.store.statements import parse, statement, statements, with_lists
 
 POSTGRES_ONLY = {
     "take_leadership",
-    "take_part_of_leadership", "update_heartbeat", "terminate_silent_leader", "try_leader_lock", "release_leader_lock",
+    "take_part_of_leadership", "update_heartbeat", "terminate_silent_leader", "try_lock", "release_lock",
 }  # fmt: skip
 CODE = Path(headcount.store.__file__).parent
 

@@ -1,6 +1,7 @@
 """A live query in a process of its own, as an operator starts it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,6 +84,11 @@ class LiveQuery:
         """Kill the driver and all its children, as a machine that fails does."""
         kill_all(processes_of(self.process.pid))
         self.process.wait(PATIENCE_S)
+
+    def lose_checkpoint(self):
+        """Delete the state of the shards, and which records were read."""
+        for part in (self.log.parent / "checkpoint", self.log.parent / "checkpoint-archive"):
+            shutil.rmtree(part)
 
     def stop(self):
         """Stop the query as an operator does, and return its exit code."""

@@ -1,8 +1,11 @@
 """The shards of a cluster without Kafka and Spark: their state in memory, their results in the tables of a store."""
 
+from headcount.cluster.recovery import pasts_before, recovered
 from headcount.cluster.shard import Shard, ShardSettings
-from headcount.cluster.shard_state import Head
+from headcount.cluster.shard_state import Head, begin, decode_past, encode_past
+from headcount.ingest.topic_records import partition_of, record_key
 from headcount.kernel.rules import Rules
+from headcount.store.archive import Archive, ArchivedEntry
 from headcount.store.open import open_store
 from headcount.store.shard_sink import ShardSink
 from support.stored import DOMAIN, entry_of, meetings_in, presence_in
@@ -35,16 +38,22 @@ class MemoryChunks:
 
 
 class ShardedEngine:
-    """Shards that take turns, and the store into which they write. `start` forgets all that is only in memory."""
+    """Shards that take turns, and the store into which they write. `start` forgets all that is only in memory.
 
-    def __init__(self, store, rules=None, *, shards=2, subscribed=True, **settings):
+    With an archive, their states can be lost, and what came too late can be repaired.
+    """
+
+    def __init__(self, store, rules=None, *, shards=2, subscribed=True, archive=None, **settings):
         self.store = store
+        self.archive = archive and Archive(str(archive))
+        self.offsets = [0] * shards
         self.settings = ShardSettings(rules or Rules(), **settings)
         self.sink = ShardSink(store.database)
         self.sink.prepare(shards)
         self.epoch = store.projections.take_over()
         self.states = [MemoryChunks() for _ in range(shards)]
         self.unread = [[] for _ in range(shards)]
+        self.pasts = [[] for _ in range(shards)]
         self.memory = {}
         self.late = []
         self.inferred = []
@@ -60,7 +69,40 @@ class ShardedEngine:
 
     def append_entries(self, entries):
         for entry in entries:
-            self.unread[sum(entry.room.encode()) % len(self.unread)].append(entry)
+            self._append(entry)
+
+    def _append(self, entry):
+        number = self._shard_of(entry)
+        if self.archive is not None:
+            self.archive.write(number, [ArchivedEntry(entry, self.offsets[number], is_inferred=False)])
+        self.offsets[number] += 1
+        self.unread[number].append(entry)
+
+    def _shard_of(self, entry):
+        return partition_of(record_key(entry.domain, entry.room), len(self.states))
+
+    def lose(self, number):
+        """Lose the state of a shard, which continues from the tables and the archive."""
+        chunks = MemoryChunks()
+        reached = self.sink.shards()[number]
+        store = recovered(
+            self.store.database, self.archive, number, len(self.states), reached, self.settings.retention
+        )
+        chunks.save(begin(reached, chunks, store))
+        self.states[number] = chunks
+        self.memory.pop(number, None)
+
+    def repair(self, moment):
+        """Let the shards remember the pasts to which late entries belong, and process these."""
+        late, self.late = self.late, []
+        for number in {self._shard_of(entry) for entry in late}:
+            of_shard = [entry for entry in late if self._shard_of(entry) == number]
+            reached = self.sink.shards()[number]
+            pasts = pasts_before(self.store.database, self.archive, number, of_shard, reached)
+            self.pasts[number] = [decode_past(encode_past(past)) for past in pasts]
+            for entry in of_shard:
+                self._append(entry)
+        self.show(moment)
 
     def show(self, moment):
         """Work until what is shown is what was true at `moment`."""
@@ -76,13 +118,16 @@ class ShardedEngine:
         if shard is None or shard.version != head.version:
             shard = Shard(self.settings, head, state)
         before = head.version
-        batches = shard.work(head, state, self.unread[number], now)
+        batches = shard.work(
+            head, state, self.unread[number], now,
+            next_offset=self.offsets[number], pasts=self.pasts[number],
+        )  # fmt: skip
         self.before("the results")
         if head.version != before:
-            self.sink.write(number, head.version, batches, self.epoch)
+            self.sink.write(number, head.progress, batches, self.epoch)
         self.before("the state")
         state.save(head)
-        self.unread[number] = []
+        self.unread[number], self.pasts[number] = [], []
         self.late += shard.take_late()
         self.inferred += [entry.key for batch in batches for entry in batch.inferred]
         self.memory[number] = shard

@@ -82,15 +82,21 @@ def run_cluster(*, settings: Settings, checkpoint: str, extra: tuple[str, ...], 
     from headcount.telemetry.logging import set_up_logging  # noqa: PLC0415 - help does not need it
 
     set_up_logging(settings["log_level"], settings["log_format"])
-    stopping = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = _stopped()
     spark = SparkOptions(options["master"], options["jars"], options["tasks"], _pairs(extra))
     run = RunOptions(
         checkpoint, options["records"], options["trigger"], options["partitions"], options["retention"],
         settings["archive"], options["archive_trigger"],
     )  # fmt: skip
     run_live(settings, spark, run, stopping)
+
+
+def _stopped() -> Event:
+    """Return an event that is set when the process is asked to stop."""
+    stopping = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
 
 
 def _require_spark() -> None:
@@ -215,6 +221,48 @@ def compact_archive(*, archive: str, as_json: bool) -> None:
         emit({"partitions": len(done), "files_before": before, "files_after": after})
     else:
         echo(f"{before:,} files of {len(done)} partitions: {after:,} after merging")
+
+
+@cluster.command(
+    "repair",
+    examples=["headcount cluster repair --log kafka://broker:9092/headcount.events --archive /srv/archive"],
+)
+@click.option(
+    "--timeout", type=DURATION, default="5m", metavar="TIME",
+    help="Time to wait for the live query and the archive.  [default: 5m]",
+)  # fmt: skip
+@json_option
+@with_settings("database", "log", "archive")
+def repair_late(*, settings: Settings, timeout: Ms, as_json: bool) -> None:
+    """Process events that came too late, with the pasts of their rooms from the archive.
+
+    The live query must run. It is the one that changes the meetings.
+    """
+    _require_spark()
+    from headcount.cluster.repair import repair  # noqa: PLC0415 - needs the Kafka client
+    from headcount.cluster.topics import required_topic  # noqa: PLC0415 - likewise
+    from headcount.store.archive import Archive  # noqa: PLC0415 - needs Arrow
+
+    topic = required_topic(settings)
+    if not settings["archive"]:
+        raise BadInput("which archive? Set --archive to that of the live query")
+    store = existing_store(settings)
+    try:
+        done = repair(
+            topic,
+            store.database,
+            Archive(settings["archive"]),
+            patience_s=timeout / 1_000,
+            stopping=_stopped(),
+        )
+    finally:
+        store.close()
+    if as_json:
+        emit(done._asdict())
+    elif done.entries:
+        echo(f"{done.entries:,} late events in {done.rooms:,} rooms are processed now")
+    else:
+        echo("No event came too late since the last repair.")
 
 
 @cluster.command("status", examples=["headcount cluster status --database postgresql://…"])

@@ -7,7 +7,6 @@ Responsible for the query that writes the files. Must not know who reads them.
 """
 
 from collections.abc import Iterator
-from itertools import compress
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,11 +15,13 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from headcount.cluster.records import COLUMNS, decode_records, read_topic
 from headcount.settings import TopicUrl
-from headcount.store.archive import Archive, ArchivedEntry
+from headcount.store.archive import Archive, ArchivedEntry, ArchiveState
 from headcount.store.cell import CellRule
 
 _COLUMNS = "inferred boolean, partition int, next long"
 """What a task reports of each partition: the next offset that is not archived."""
+_FIRST = -2
+"""Kafka's number of the first offset that a partition has."""
 
 
 def start_archive(
@@ -34,7 +35,10 @@ def start_archive(
     limit: int,
     trigger: str,
 ) -> StreamingQuery:
-    """Start the query that appends the entries of the topic to the archive at `location`, at most `limit` in a batch."""
+    """Start the query that appends the entries of the topic to the archive at `location`, at most `limit` in a batch.
+
+    If the checkpoint is new, it continues where the archive ends.
+    """
 
     def write_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         archive = Archive(location)
@@ -50,7 +54,12 @@ def start_archive(
             known[row.partition] = max(row.next, known.get(row.partition, 0))
         Archive(location).advance(partitions, ends[False], ends[True])
 
-    source = read_topic(spark, topic, (topic.topic, topic.inferred), limit).select("topic", *COLUMNS)
+    state = Archive(location).state() or ArchiveState(partitions, {}, {})
+    offsets = {
+        topic.topic: {number: state.events.get(number, _FIRST) for number in range(partitions)},
+        topic.inferred: {number: state.inferred.get(number, _FIRST) for number in range(partitions)},
+    }
+    source = read_topic(spark, topic, offsets, limit).select("topic", *COLUMNS)
     writer = source.writeStream.foreachBatch(write).option("checkpointLocation", checkpoint)
     return writer.trigger(processingTime=trigger).start()
 
@@ -68,13 +77,9 @@ def _write(
 ) -> pa.RecordBatch:
     columns = [records[name].to_pylist() for name in COLUMNS]
     number, offsets, is_inferred = columns[0][0], columns[1], records["topic"][0].as_py() == topic.inferred
-    entries, bad = decode_records(*columns, partitions=partitions, cell=cell)
-    unreadable = {record.offset for record in bad}
-    known = compress(offsets, [offset not in unreadable for offset in offsets])
-    archive.write(
-        number,
-        (ArchivedEntry(entry, offset, is_inferred) for entry, offset in zip(entries, known, strict=True)),
-    )
+    found = decode_records(*columns, partitions=partitions, cell=cell)
+    entries = zip(found.entries, found.offsets, strict=True)
+    archive.write(number, (ArchivedEntry(entry, offset, is_inferred) for entry, offset in entries))
     row = {"inferred": is_inferred, "partition": number, "next": offsets[-1] + 1}
     schema = pa.schema([("inferred", pa.bool_()), ("partition", pa.int32()), ("next", pa.int64())])
     return pa.RecordBatch.from_pylist([row], schema=schema)

@@ -12,8 +12,6 @@ from threading import Event
 from typing import Any, Final, NamedTuple
 
 import structlog
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -22,16 +20,17 @@ from headcount.cluster.archive import start_archive
 from headcount.cluster.live import LiveSettings, Observer, start_query
 from headcount.cluster.shard import ShardSettings
 from headcount.cluster.shard_state import UnknownStateFormat
+from headcount.cluster.topics import prepare_topic, required_topic
 from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput, HeadcountError
 from headcount.kernel.events import Ms
-from headcount.settings import Settings, TopicUrl
+from headcount.settings import Settings
+from headcount.store.archive import Archive
 from headcount.store.database import LeadershipLost, StoreBusy, file_of
 from headcount.store.open import open_store
 from headcount.store.shard_sink import ShardSink, StateMismatch
 
 CONNECTOR: Final = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
-_TIMEOUT_S: Final = 30.0
 _PAUSE_S: Final = 5.0
 _ARCHIVED: Final = 1_000_000
 """Records in one batch of the archive."""
@@ -130,26 +129,36 @@ def run_live(settings: Settings, spark: SparkOptions, run: RunOptions, stopping:
     live = LiveSettings(
         topic, settings["database"], store.projections.take_over(), partitions,
         ShardSettings(settings.rules(), settings.stale_after(), settings.reorder_window(), run.retention),
-        ShardSink(store.database).cell(),
+        ShardSink(store.database).cell(), run.archive,
     )  # fmt: skip
-    store.close()
     session = spark_session(spark)
     log.info("the live query runs", topic=topic.topic, shards=partitions, epoch=live.epoch)
     try:
         while not stopping.is_set():
-            _run_once(session, live, run, stopping)
+            _run_once(session, live, run, ShardSink(store.database), stopping)
     finally:
         session.stop()
+        store.close()
 
 
-def _run_once(session: SparkSession, live: LiveSettings, run: RunOptions, stopping: Event) -> None:
+def _run_once(
+    session: SparkSession, live: LiveSettings, run: RunOptions, sink: ShardSink, stopping: Event
+) -> None:
     """Run the query until it fails or is stopped. Raise `HeadcountError` if it would fail again."""
-    observer = Observer(live)
-    query = start_query(session, live, observer, run.checkpoint, limit=run.records, trigger=run.trigger)
-    queries = [query]
+    queries: list[StreamingQuery] = []
     try:
+        offsets = {number: shard.next_offset for number, shard in sink.shards().items()}
         if run.archive:
             queries.append(_start_archive(session, live, run))
+        if any(offsets.values()) and _is_new(session, run.checkpoint):
+            _wait_for_archive(queries, run, offsets, stopping)
+        if stopping.is_set():
+            return
+        observer = Observer(live)
+        query = start_query(
+            session, live, observer, run.checkpoint, limit=run.records, trigger=run.trigger, offsets=offsets
+        )
+        queries.append(query)
         while not stopping.is_set() and not query.awaitTermination(1):
             _require_running(queries)
             observer.behind = _records_behind(query.lastProgress, live.partitions)
@@ -177,6 +186,33 @@ def _start_archive(session: SparkSession, live: LiveSettings, run: RunOptions) -
     )  # fmt: skip
 
 
+def _is_new(session: SparkSession, checkpoint: str) -> bool:
+    """Return whether no batch has been committed to a checkpoint."""
+    path = session._jvm.org.apache.hadoop.fs.Path(f"{checkpoint}/commits")  # noqa: SLF001 - Spark's own file systems
+    files = path.getFileSystem(session._jsc.hadoopConfiguration())  # noqa: SLF001 - likewise
+    return not files.exists(path) or not files.listStatus(path)
+
+
+def _wait_for_archive(
+    queries: Sequence[StreamingQuery],
+    run: RunOptions,
+    offsets: Mapping[int, int],
+    stopping: Event,
+) -> None:
+    """Wait until the archive has all entries that shards without state need. Raise `StateMismatch` if there is none."""
+    if not run.archive:
+        raise StateMismatch(
+            f"the tables were written by an earlier query, and the checkpoint {run.checkpoint} is empty: give the"
+            " checkpoint of that query, or --archive, from which the state can be recovered"
+        )
+    log.info("the checkpoint is new: the shards recover from the database and the archive")
+    while not stopping.wait(1):
+        _require_running(queries)
+        state = Archive(run.archive).state()
+        if state is not None and all(state.events.get(one, 0) >= end for one, end in offsets.items()):
+            return
+
+
 def _require_running(queries: Sequence[StreamingQuery]) -> None:
     """Raise the error of a query that has failed."""
     for query in queries:
@@ -191,46 +227,3 @@ def _records_behind(progress: Any, partitions: int) -> int:
         return 0
     average = progress["sources"][0]["metrics"].get("avgOffsetsBehindLatest", 0)
     return round(float(average) * partitions)
-
-
-def required_topic(settings: Settings) -> TopicUrl:
-    """Return the topic of the settings. Raise `BadInput` if there is none."""
-    topic = settings.topic()
-    if topic is None:
-        raise BadInput("which topic? Set --log kafka://HOST:PORT/TOPIC")
-    return topic
-
-
-def prepare_topic(topic: TopicUrl, name: str, partitions: int) -> int:
-    """Create a topic with this number of partitions if it does not exist, and return how many it has.
-
-    Raise `BadInput` if it does not record when its broker appended a record, and `HeadcountError` if no broker answers.
-    """
-    client = AdminClient({"bootstrap.servers": topic.servers, **dict(topic.options)})
-    try:
-        known = client.list_topics(timeout=_TIMEOUT_S).topics
-        if name not in known:
-            _create(client, name, partitions)
-            return partitions
-        _require_append_time(client, name)
-    except KafkaException as error:
-        reason = error.args[0].str() if error.args else str(error)
-        raise HeadcountError(f"{topic.servers}: the Kafka brokers do not answer: {reason}") from error
-    return len(known[name].partitions)
-
-
-def _create(client: AdminClient, topic: str, partitions: int) -> None:
-    created = NewTopic(topic, partitions, config={"message.timestamp.type": "LogAppendTime"})
-    client.create_topics([created])[topic].result(_TIMEOUT_S)
-    log.info("created the topic", topic=topic, partitions=partitions)
-
-
-def _require_append_time(client: AdminClient, topic: str) -> None:
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-    found = client.describe_configs([resource])[resource].result(_TIMEOUT_S)
-    if found["message.timestamp.type"].value != "LogAppendTime":
-        raise BadInput(
-            "the topic records the time of the producer: set its message.timestamp.type to LogAppendTime, because"
-            " the time of receipt decides what is late",
-            where=topic,
-        )

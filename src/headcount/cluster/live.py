@@ -8,7 +8,7 @@ Spark repeats the round with the same records and the same time, and the sink re
 Responsible for what Spark calls. Must not know rules, or what a round contains.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic, process_time, sleep, time_ns
 from typing import Any, Final
@@ -20,17 +20,19 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.stateful_processor import ExpiredTimerInfo, MapState, TimerValues
 
 from headcount.cluster.further_topics import FurtherTopics
-from headcount.cluster.records import COLUMNS, decode_records, read_topic
+from headcount.cluster.records import COLUMNS, Decoded, decode_records, read_topic
+from headcount.cluster.recovery import recovered
 from headcount.cluster.shard import Shard, ShardSettings, round_time
-from headcount.cluster.shard_state import Head
+from headcount.cluster.shard_state import Chunks, Head, begin
 from headcount.garbage import ENGINE_OBJECTS, collect_rarely
 from headcount.kernel.events import Ms
 from headcount.settings import TopicUrl
+from headcount.store.archive import Archive
 from headcount.store.cell import CellRule
 from headcount.store.database import StoreBusy
 from headcount.store.open import connect
-from headcount.store.records import BatchChanges, LogEntry
-from headcount.store.shard_sink import Progress, ShardSink
+from headcount.store.records import BatchChanges
+from headcount.store.shard_sink import Progress, ShardProgress, ShardSink
 
 TICK_MS: Final[Ms] = 1_000
 """How often a shard looks at the time."""
@@ -42,7 +44,10 @@ _COLUMNS: Final = "shard int, round long, entries int, bad int, processed_until 
 
 @dataclass(frozen=True, slots=True)
 class LiveSettings:
-    """Settings of a live query. `epoch` is that of its driver, `partitions` the number of the topic's partitions."""
+    """Settings of a live query. `epoch` is that of its driver, `partitions` the number of the topic's partitions.
+
+    `archive` is where the archive is, or '' if there is none.
+    """
 
     topic: TopicUrl
     database: str
@@ -50,24 +55,38 @@ class LiveSettings:
     partitions: int
     shard: ShardSettings
     cell: CellRule
+    archive: str = ""
 
 
 class Worker:
     """What one Python process of Spark keeps between tasks: shards in memory, and its connections."""
 
     def __init__(self, settings: LiveSettings) -> None:
-        self._sink = ShardSink(connect(settings.database))
+        self._settings = settings
+        self._database = connect(settings.database)
+        self._sink = ShardSink(self._database)
         self._epoch = settings.epoch
         self.topics = FurtherTopics(settings.topic)
         collect_rarely(ENGINE_OBJECTS)
         self.shards: dict[int, Shard] = {}
 
-    def write(self, shard: int, number: int, batches: Sequence[BatchChanges]) -> None:
+    def recover(self, shard: int, chunks: Chunks) -> Head | None:
+        """Save the state of a shard as of its last round that is written, and return its head; None if there is none."""
+        reached = self._sink.shards()[shard]
+        if reached == ShardProgress():
+            return None
+        archive = Archive(self._settings.archive)
+        store = recovered(
+            self._database, archive, shard, self._settings.partitions, reached, self._settings.shard.retention
+        )
+        return begin(reached, chunks, store)
+
+    def write(self, shard: int, reached: ShardProgress, batches: Sequence[BatchChanges]) -> None:
         """Write a round. While the database cannot be used, try again for a minute, then raise `StoreBusy`."""
         until = monotonic() + _RETRY_S
         while True:
             try:
-                self._sink.write(shard, number, batches, self._epoch)
+                self._sink.write(shard, reached, batches, self._epoch)
             except StoreBusy:
                 if monotonic() > until:
                     raise
@@ -100,6 +119,17 @@ class ShardProcessor(StatefulProcessor):
         self._chunks = SparkChunks(handle.getMapState("chunks", "number long", "value binary"))
         self._worker = _worker_of(self._settings)
 
+    def handleInitialState(  # noqa: N802 - Spark's name
+        self,
+        key: Any,
+        initialState: pd.DataFrame,  # noqa: ARG002, N803 - likewise
+        timerValues: TimerValues,  # noqa: N803 - likewise
+    ) -> None:
+        head = self._worker.recover(int(key[0]), self._chunks)
+        if head is not None:
+            self._head.update((head.encode(),))
+        self._handle.registerTimer(timerValues.getCurrentProcessingTimeInMs() + TICK_MS)
+
     def handleInputRows(  # noqa: N802 - Spark's name
         self,
         key: Any,
@@ -108,13 +138,12 @@ class ShardProcessor(StatefulProcessor):
     ) -> Iterator[pd.DataFrame]:
         records = pd.concat(list(rows)).sort_values("offset")
         columns = (records[name].tolist() for name in COLUMNS)
-        entries, bad = decode_records(
-            *columns, partitions=self._settings.partitions, cell=self._settings.cell
-        )
-        self._worker.topics.append_bad(bad)
+        read = decode_records(*columns, partitions=self._settings.partitions, cell=self._settings.cell)
+        self._worker.topics.append_bad(read.bad)
         newest = int(records["timestamp"].iloc[-1])
         now = timerValues.getCurrentProcessingTimeInMs()
-        yield self._round(int(key[0]), entries, round_time(newest, now), now, len(bad), newest - 1)
+        next_offset = int(records["offset"].iloc[-1]) + 1
+        yield self._round(int(key[0]), read, next_offset, round_time(newest, now), now, newest - 1)
 
     def handleExpiredTimer(  # noqa: N802 - Spark's name
         self,
@@ -123,10 +152,10 @@ class ShardProcessor(StatefulProcessor):
         expiredTimerInfo: ExpiredTimerInfo,  # noqa: ARG002, N803 - likewise
     ) -> Iterator[pd.DataFrame]:
         now = timerValues.getCurrentProcessingTimeInMs()
-        yield self._round(int(key[0]), [], now, now, 0, now)
+        yield self._round(int(key[0]), Decoded([], [], [], []), None, now, now, now)
 
     def _round(
-        self, number: int, entries: Sequence[LogEntry], time: Ms, now: Ms, bad: int, processed_until: Ms
+        self, number: int, read: Decoded, next_offset: int | None, time: Ms, now: Ms, processed_until: Ms
     ) -> pd.DataFrame:
         began = process_time()
         head = Head.decode(self._head.get()[0]) if self._head.exists() else Head()
@@ -135,12 +164,14 @@ class ShardProcessor(StatefulProcessor):
         if shard is None or not is_cached:
             shard = Shard(self._settings.shard, head, self._chunks)
         before = head.version
-        batches = shard.work(head, self._chunks, entries, time)
+        batches = shard.work(
+            head, self._chunks, read.entries, time, next_offset=next_offset, pasts=read.pasts
+        )
         late = shard.take_late()
         self._worker.topics.append_late(late)
         self._worker.topics.append_inferred([entry for batch in batches for entry in batch.inferred])
         if head.version != before:
-            self._worker.write(number, head.version, batches)
+            self._worker.write(number, head.progress, batches)
             self._head.update((head.encode(),))
         self._worker.shards[number] = shard
         for timer in list(self._handle.listTimers()):
@@ -150,8 +181,8 @@ class ShardProcessor(StatefulProcessor):
         values = (
             number,
             head.version,
-            len(entries) - len(late),
-            bad + len(late),
+            len(read.entries) - len(late),
+            len(read.bad) + len(late),
             processed_until,
             now,
             is_cached,
@@ -211,11 +242,18 @@ def start_query(
     *,
     limit: int,
     trigger: str,
+    offsets: Mapping[int, int],
 ) -> StreamingQuery:
-    """Start the query. A batch has at most `limit` records; `trigger` is the interval of batches, like `1 second`."""
-    records = read_topic(spark, settings.topic, (settings.topic.topic,), limit).select(*COLUMNS)
+    """Start the query. A batch has at most `limit` records; `trigger` is the interval of batches, like `1 second`.
+
+    If the checkpoint is new, the query begins at `offsets`, by partition, and each shard at its last round that is written.
+    """
+    topic = settings.topic
+    records = read_topic(spark, topic, {topic.topic: offsets}, limit).select(*COLUMNS)
+    shards = spark.range(settings.partitions).selectExpr("cast(id as int) as partition")
     rounds = records.groupBy("partition").transformWithStateInPandas(
-        ShardProcessor(settings), _COLUMNS, "Update", "ProcessingTime"
-    )
+        ShardProcessor(settings), _COLUMNS, "Update", "ProcessingTime",
+        initialState=shards.groupBy("partition"),
+    )  # fmt: skip
     writer = rounds.writeStream.outputMode("update").foreachBatch(observer).trigger(processingTime=trigger)
     return writer.option("checkpointLocation", checkpoint).start()

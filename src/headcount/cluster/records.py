@@ -3,16 +3,18 @@
 Responsible for reading and decoding them. Must not know what happens to the entries.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
 from headcount.cluster.further_topics import BadRecord
+from headcount.cluster.shard_state import decode_past
+from headcount.cluster.shard_store import RoomPast
 from headcount.errors import BadInput
-from headcount.ingest.topic_records import decode_record, require_partition
+from headcount.ingest.topic_records import PastRecord, decode_record, require_partition
 from headcount.kernel.events import Ms
 from headcount.limits import WIDEST_LIMITS
 from headcount.settings import TopicUrl
@@ -22,32 +24,31 @@ from headcount.store.records import LogEntry
 COLUMNS: Final = ("partition", "offset", "timestamp", "key", "value")
 """Columns of a record to decode; `timestamp` is the time of receipt in ms."""
 
+Offsets = Mapping[str, Mapping[int, int]]
+"""Offsets of all partitions of some topics."""
 
-def read_topic(
-    spark: SparkSession,
-    topic: TopicUrl,
-    names: Sequence[str],
-    limit: int,
-    offsets: Mapping[int, int] | None = None,
-) -> DataFrame:
-    """Return the records of topics, at most `limit` in a batch. A new query begins at `offsets` of the first topic, by partition.
 
-    Without them, it begins with the first record.
-    """
-    starting = "earliest"
-    if offsets is not None:
-        starting = msgspec.json.encode(
-            {names[0]: {str(number): at for number, at in offsets.items()}}
-        ).decode()
+def read_topic(spark: SparkSession, topic: TopicUrl, offsets: Offsets, limit: int) -> DataFrame:
+    """Return the records of topics, at most `limit` in a batch. A new query begins at `offsets`."""
+    starting = {name: {str(number): at for number, at in of.items()} for name, of in offsets.items()}
     options = {
         "kafka.bootstrap.servers": topic.servers,
-        "subscribe": ",".join(names),
-        "startingOffsets": starting,
+        "subscribe": ",".join(offsets),
+        "startingOffsets": msgspec.json.encode(starting).decode(),
         "maxOffsetsPerTrigger": str(limit),
         **{f"kafka.{name}": value for name, value in topic.options},
     }
     source = spark.readStream.format("kafka").options(**options).load()
     return source.withColumn("timestamp", sql.unix_millis("timestamp"))
+
+
+class Decoded(NamedTuple):
+    """What is in some records: entries with their offsets, pasts of rooms, and the records that cannot be read."""
+
+    entries: list[LogEntry]
+    offsets: list[int]
+    pasts: list[RoomPast]
+    bad: list[BadRecord]
 
 
 def decode_records(
@@ -59,23 +60,38 @@ def decode_records(
     *,
     partitions: int,
     cell: CellRule,
-) -> tuple[list[LogEntry], list[BadRecord]]:
-    """Return the entries of records in their order, and the records that cannot be read."""
-    entries: list[LogEntry] = []
-    bad: list[BadRecord] = []
+) -> Decoded:
+    """Return what is in records, in their order."""
+    found = Decoded([], [], [], [])
     for partition, offset, received, key, value in zip(numbers, offsets, times, keys, values, strict=True):
         try:
-            entry = decode_record(key, value, received, WIDEST_LIMITS)
-            require_partition(entry, partition, partitions)
-            _require_domain(entry, cell)
+            one = decode_record(key, value, received, WIDEST_LIMITS)
+            require_partition(one.domain, one.room, partition, partitions)
+            _require_domain(one.domain, cell)
+            if isinstance(one, PastRecord):
+                found.pasts.append(_past(one))
+                continue
         except BadInput as error:
-            bad.append(BadRecord(partition, offset, key, value, str(error)))
+            found.bad.append(BadRecord(partition, offset, key, value, str(error)))
         else:
-            entries.append(entry)
-    return entries, bad
+            found.entries.append(one)
+            found.offsets.append(offset)
+    return found
 
 
-def _require_domain(entry: LogEntry, cell: CellRule) -> None:
-    problem = cell.problem(entry.domain)
+def _require_domain(domain: str, cell: CellRule) -> None:
+    problem = cell.problem(domain)
     if problem is not None:
         raise BadInput(f"{problem}: produce the record to the topic of its own cell")
+
+
+def _past(record: PastRecord) -> RoomPast:
+    try:
+        past = decode_past(record.content)
+    except (msgspec.MsgspecError, TypeError, ValueError, KeyError):
+        raise BadInput(
+            '"past" was written by another release: run "headcount cluster repair" again'
+        ) from None
+    if (past.domain, past.room) != (record.domain, record.room):
+        raise BadInput('"past" is that of another room')
+    return past

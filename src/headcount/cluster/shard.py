@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from headcount.cluster.shard_state import Chunks, Head, restored, save
-from headcount.cluster.shard_store import ShardStore
+from headcount.cluster.shard_store import RoomPast, ShardStore
 from headcount.engine.engine import REORDER_WINDOW_MS, Engine
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
@@ -59,22 +59,34 @@ class Shard:
         """Return the entries of the last round that are older than what the shard knows of their rooms."""
         return self._store.take_late()
 
-    def work(self, head: Head, chunks: Chunks, entries: Sequence[LogEntry], now: Ms) -> list[BatchChanges]:
+    def work(
+        self,
+        head: Head,
+        chunks: Chunks,
+        entries: Sequence[LogEntry],
+        now: Ms,
+        *,
+        next_offset: int | None = None,
+        pasts: Sequence[RoomPast] = (),
+    ) -> list[BatchChanges]:
         """Process entries at the time `now`, save what that changes, and return the committed batches.
 
-        The time does not go back: it is at least that of the last round.
+        The time does not go back: it is at least that of the last round. `next_offset` is that of the record after the
+        last one. `pasts` are pasts of rooms that the shard has forgotten, in which some entries may be.
         """
         assert self.version == head.version, "a shard works on the state that it was restored from"
         now = self._store.time = max(now, head.time)
+        remembered = [past for past in pasts if self._store.remember(past)]
         self._store.append([entries])
         while self._engine.step(now):
             pass
         appended, batches = self._store.take_changes()
-        if appended or batches:
-            head.time = now
-            forgotten = self._store.old_pasts(self._retention)
+        next_offset = head.next_offset if next_offset is None else next_offset
+        if appended or batches or remembered or next_offset != head.next_offset:
+            head.time, head.next_offset = now, next_offset
+            forgotten = self._store.old_pasts(self._retention, head.version + 1)
             self._store.forget(forgotten)
-            save(head, chunks, self._store, appended, batches, forgotten)
+            save(head, chunks, self._store, appended, batches, forgotten, remembered)
             self.version = head.version
         return batches
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from headcount.cluster.shard_store import Forgotten, KeyedEntry, ShardStore
+from headcount.cluster.shard_store import Forgotten, KeyedEntry, RoomPast, ShardStore
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.store.records import (
@@ -28,6 +28,7 @@ from headcount.store.records import (
     decode_mark,
     encode_unconfirmed,
 )
+from headcount.store.shard_sink import ShardProgress
 
 FORMAT: Final = 1
 """The version of the encoding."""
@@ -53,16 +54,23 @@ class Chunks(Protocol):
 
 
 class Head(msgspec.Struct, array_like=True):
-    """Which chunks there are, and the time of the engine in ms. `version` counts the saved rounds."""
+    """Which chunks there are, and the time of the engine in ms. `version` is the number of the last saved round."""
 
     format: int = FORMAT
     version: int = 0
     time: Ms = 0
+    next_offset: int = 0
+    """The offset of the first record of the shard's partition that is not in its state."""
     next_number: int = 0
     base: list[int] = []
     base_bytes: int = 0
     recent: list[tuple[int, int]] = []
     """Number and size of the chunks since the base."""
+
+    @property
+    def progress(self) -> ShardProgress:
+        """How far the shard has come."""
+        return ShardProgress(self.version, self.next_offset, self.time)
 
     @staticmethod
     def decode(encoded: bytes) -> "Head":
@@ -100,14 +108,22 @@ def save(
     entries: Sequence[KeyedEntry],
     batches: Sequence[BatchChanges],
     forgotten: Sequence[Forgotten] = (),
+    pasts: Sequence[RoomPast] = (),
 ) -> None:
-    """Save a round that is in `store` already. It ends by forgetting the pasts of some rooms."""
+    """Save a round that is in `store` already. It began with some pasts, and ended by forgetting the pasts of some rooms."""
     head.version += 1
-    _put(head, chunks, [_encode_round(entries, batches, forgotten)])
+    _put(head, chunks, [_encode_round(entries, batches, forgotten, pasts)])
     while len(head.recent) > 1 and head.recent[-2][1] < 2 * head.recent[-1][1]:
         _merge_last_two(head, chunks)
     if sum(size for _, size in head.recent) > max(head.base_bytes, _MIN_BASE_BYTES):
         _write_base(head, chunks, store)
+
+
+def begin(reached: ShardProgress, chunks: Chunks, store: ShardStore) -> Head:
+    """Save a store as the state of a shard that has none, and return its head."""
+    head = Head(version=reached.round, next_offset=reached.next_offset, time=reached.time)
+    _write_base(head, chunks, store)
+    return head
 
 
 def _put(head: Head, chunks: Chunks, rounds: Sequence[bytes]) -> None:
@@ -155,10 +171,29 @@ _VALUES: Final = ("rooms", "checkpoints", "progress", "carried")
 
 
 def _encode_round(
-    entries: Sequence[KeyedEntry], batches: Sequence[BatchChanges], forgotten: Sequence[Forgotten]
+    entries: Sequence[KeyedEntry],
+    batches: Sequence[BatchChanges],
+    forgotten: Sequence[Forgotten],
+    pasts: Sequence[RoomPast] = (),
 ) -> bytes:
     saved = [dict(_saved(batch)) for batch in batches]
-    return _encode(([(key, *entry) for key, entry in entries], saved, forgotten))
+    return _encode((_flat(entries), saved, forgotten, [encode_past(one) for one in pasts]))
+
+
+def encode_past(past: RoomPast) -> bytes:
+    """Return a past as bytes."""
+    return _encode((*past[:4], _flat(past.entries), dict(_saved(past.rows))))
+
+
+def decode_past(encoded: bytes) -> RoomPast:
+    """Return the past that `encode_past` encoded. Raise `msgspec.MsgspecError` or `ValueError` if it is none."""
+    domain, room, since, number, entries, rows = _decode(encoded)
+    stored = [(key, StoredEntry._make(values)) for key, *values in entries]
+    return RoomPast(domain, room, since, number, stored, _batch(rows))
+
+
+def _flat(entries: Sequence[KeyedEntry]) -> list[tuple[Any, ...]]:
+    return [(key, *entry) for key, entry in entries]
 
 
 def _saved(batch: BatchChanges) -> Iterator[tuple[str, Any]]:
@@ -183,12 +218,14 @@ def _saved(batch: BatchChanges) -> Iterator[tuple[str, Any]]:
 
 
 def _apply(store: ShardStore, encoded: bytes) -> None:
-    entries, batches, forgotten = _decode(encoded)
+    entries, batches, forgotten, pasts = _decode(encoded)
+    for past in pasts:
+        store.remember(decode_past(past))
     for key, *values in entries:
         store.restore(key, StoredEntry._make(values))
     for saved in batches:
         store.apply(_batch(saved))
-    store.forget(forgotten)
+    store.forget([tuple(one) for one in forgotten])
 
 
 def _batch(saved: dict[str, Any]) -> BatchChanges:

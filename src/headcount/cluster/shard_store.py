@@ -10,7 +10,7 @@ batches go.
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from headcount.kernel.events import Event, Ms, with_implied_join
 from headcount.kernel.journal import Mark
@@ -41,9 +41,21 @@ _MeetingKey = tuple[str, str]
 """Domain and id."""
 KeyedEntry = tuple[bytes, StoredEntry]
 """An entry and the key by which it is recognized."""
-Forgotten = tuple[str, str, Ms]
-"""A domain, a room, and the time until which its past is forgotten."""
+Forgotten = tuple[str, str, Ms, int]
+"""A domain, a room, the time until which its past is forgotten, and the round in which it was."""
 _UNKNOWN = RoomRow(-NEVER, None, None)
+_NOTHING = (-NEVER, 0)
+
+
+class RoomPast(NamedTuple):
+    """The past of a room after `since`, where nobody was in it: its entries, and its rows as of a round of the shard."""
+
+    domain: str
+    room: str
+    since: Ms
+    round: int
+    entries: Sequence[KeyedEntry]
+    rows: BatchChanges
 
 
 class ShardRoom:
@@ -80,15 +92,43 @@ class ShardRoom:
             is_known = index < len(self.marks) and self.marks[index].at == mark.at
             self.marks[index : index + is_known] = [mark]
 
+    def drop_marks(self, before: Ms) -> None:
+        """Drop the marks before a moment."""
+        del self.marks[: bisect_left(self.marks, before, key=_at)]
+
     def forget(self, at: Ms) -> None:
         """Drop what ended at `at` or before, where nobody was in the room. The mark there is the first one then."""
         kept = [(key, e) for key, e in zip(self.keys, self.entries, strict=True) if e.at > at]
         self.keys = dict.fromkeys(key for key, _ in kept)
         self.entries = [entry for _, entry in kept]
         del self.events[: bisect_right(self.events, at, key=_at)]
-        del self.marks[: bisect_left(self.marks, at, key=_at)]
+        self.drop_marks(at)
         self.stays = {key: stay for key, stay in self.stays.items() if stay.leave is None or stay.leave > at}
         self.published = {m.id: m for m in self.published.values() if m.end is None or m.end > at}
+
+    def remember(self, past: RoomPast, until: Ms) -> None:
+        """Add what `forget` has dropped: what is in `past` up to `until`."""
+        entries = {
+            key: entry._replace(position=0)
+            for key, entry in past.entries
+            if past.since < entry.at <= until and key not in self.keys
+        }
+        self.keys = dict.fromkeys(entries) | self.keys
+        self.entries = [*entries.values(), *self.entries]
+        events = sorted((entry for entry in entries.values() if entry.kind != SNAPSHOT), key=_at)
+        self.events = [*events, *self.events]
+        rows = past.rows
+        self.marks = [
+            *(mark for change in rows.marks for mark in change.marks if mark.at < until), *self.marks
+        ]  # fmt: skip
+        self.stays |= {
+            (row.join, row.participant_id): row
+            for row in rows.stays.values()
+            if row is not None and row.leave is not None and row.leave <= until
+        }
+        self.published |= {
+            row.id: row for row in rows.published.values() if row.end is not None and row.end <= until
+        }
 
     def meeting_at(self, at: Ms) -> MeetingRow | None:
         """Return the meeting that covers a moment, or None."""
@@ -108,8 +148,8 @@ class ShardStore:
     def __init__(self) -> None:
         self.rooms: dict[RoomKey, ShardRoom] = {}
         self._rows: dict[RoomKey, RoomRow] = {}
-        self._forgotten: dict[RoomKey, Ms] = {}
-        """Until when the past of a room is forgotten."""
+        self._forgotten: dict[RoomKey, tuple[Ms, int]] = {}
+        """Until when the past of a room is forgotten, and in which round it was."""
         self._examined: dict[RoomKey, Ms] = {}
         """When a room was last examined for a past to forget, the longest ago first."""
         self.time: Ms = 0
@@ -150,7 +190,7 @@ class ShardStore:
     def _add(self, entry: LogEntry) -> bool:
         key = (entry.domain, entry.room)
         first = entry.at if entry.joined_at is None else min(entry.at, entry.joined_at)
-        if first <= self._forgotten.get(key, -NEVER):
+        if first <= self._forgotten.get(key, _NOTHING)[0]:
             self._late.append(entry)
             return False
         if entry.key in self._room(key).keys:
@@ -287,10 +327,10 @@ class ShardStore:
 
     def forgotten(self, keys: Iterable[RoomKey]) -> list[Forgotten]:
         """Return until when the past of these rooms is forgotten."""
-        return [(*key, self._forgotten[key]) for key in keys if key in self._forgotten]
+        return [(*key, *self._forgotten[key]) for key in keys if key in self._forgotten]
 
-    def old_pasts(self, retention: Ms) -> list[Forgotten]:
-        """Return the pasts to forget now: those that ended `retention` ms ago. A room is examined four times in this time.
+    def old_pasts(self, retention: Ms, number: int) -> list[Forgotten]:
+        """Return the pasts to forget in the round `number`: those that ended `retention` ms ago. A room is examined four times in this time.
 
         A past ends where nobody was in the room and no inferred leave was unconfirmed: nothing later can change it.
         """
@@ -303,7 +343,7 @@ class ShardStore:
             del self._examined[key]
             at = self._end_of_past(key, self.time - retention)
             if at is not None and key not in pending and key not in self._deferred:
-                found.append((*key, at))
+                found.append((*key, at, number))
             if key in self.rooms:
                 self._examined[key] = self.time
         return found
@@ -317,9 +357,9 @@ class ShardStore:
 
     def forget(self, forgotten: Iterable[Forgotten]) -> None:
         """Drop the pasts of rooms. Entries of that time are late from then on."""
-        for domain, name, at in forgotten:
+        for domain, name, at, number in forgotten:
             key = (domain, name)
-            self._forgotten[key] = at
+            self._forgotten[key] = (at, number)
             room = self._room(key)
             for meeting in [m for m in room.meetings.values() if m.end is not None and m.end <= at]:
                 self._put_meeting((meeting.domain, meeting.id), None)
@@ -327,6 +367,39 @@ class ShardStore:
             if not room.entries and not room.stays and not room.meetings:
                 del self.rooms[key]
                 self._examined.pop(key, None)
+
+    def recover(
+        self, entries: Iterable[KeyedEntry], rows: BatchChanges, forgotten: Iterable[Forgotten]
+    ) -> None:
+        """Fill an empty store with the rows of its rooms and their entries after what is forgotten."""
+        for key, entry in entries:
+            if key not in self._room((entry.domain, entry.room)).keys:
+                self.restore(key, entry._replace(position=self.position + 1))
+        rows.cursor = self.position
+        self.apply(rows)
+        pending = {(row.domain, row.room) for row in self._pending.values()}
+        for domain, room, at, number in forgotten:
+            if (domain, room) in pending:
+                self._forgotten[domain, room] = (at, number)
+                self._room((domain, room)).drop_marks(at)
+            else:
+                self.forget([(domain, room, at, number)])
+
+    def remember(self, past: RoomPast) -> bool:
+        """Add the past of a room that was forgotten, and return whether there was anything to add.
+
+        Rows that are older than the round in which it was forgotten may have changed since, so they are not used.
+        """
+        key = (past.domain, past.room)
+        until, number = self._forgotten.get(key, _NOTHING)
+        if past.since >= until or past.round < number:
+            return False
+        self._forgotten[key] = (past.since, past.round)
+        self._room(key).remember(past, until)
+        for meeting in past.rows.meetings.values():
+            if meeting is not None and meeting.end is not None and meeting.end <= until:
+                self._put_meeting((meeting.domain, meeting.id), meeting)
+        return True
 
     def everything(self, keys: Iterable[RoomKey]) -> tuple[list[KeyedEntry], BatchChanges]:
         """Return all entries of some rooms, and a batch that writes all rows of these rooms into an empty store."""
@@ -451,6 +524,11 @@ class ShardStore:
             room = self.rooms[key] = ShardRoom()
             self._examined[key] = self.time
         return room
+
+
+def keyed(entry: LogEntry) -> KeyedEntry:
+    """Return an entry with its key, without a position."""
+    return entry.key, _stored(0, entry)
 
 
 def _stored(position: int, entry: LogEntry) -> StoredEntry:

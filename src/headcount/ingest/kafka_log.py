@@ -18,12 +18,15 @@ from headcount.store.database import Database, StoreBusy
 from headcount.store.log import Log
 from headcount.store.records import AppendResult, LogEntry
 
+MAX_RECORD_BYTES: Final = 16 << 20
+"""Nearly all records are small. That with the past of a room is not (`headcount cluster repair`)."""
 _PRODUCER: Final = {
     "acks": "all",
     "enable.idempotence": True,
     "partitioner": "murmur2_random",
     "compression.type": "lz4",
     "linger.ms": 2,
+    "message.max.bytes": MAX_RECORD_BYTES,
     "queue.buffering.max.messages": 500_000,
 }
 

@@ -7,8 +7,10 @@ so each is validated like a request. `docs/reference/topic.md` describes the for
 Responsible for the key and the value of a record. Must not know Kafka.
 """
 
+import zlib
+from base64 import b64decode, b64encode
 from functools import lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -23,16 +25,29 @@ from headcount.store.records import KINDS, SNAPSHOT, LogEntry, Origin, Provenanc
 
 VERSION: Final = 1
 SNAPSHOT_KIND: Final = "snapshot"
+PAST_KIND: Final = "past"
 _KEY_BYTES: Final = 16
 _ORIGINS: Final = {origin.name.lower(): origin for origin in Origin}
 
 
+class PastRecord(NamedTuple):
+    """A record that lets a shard remember the past of a room. `content` is in the encoding of the shard's state."""
+
+    domain: str
+    room: str
+    content: bytes
+
+
 class RecordBody(EventBody, kw_only=True):
-    """The value of a record. `kind` may also be `snapshot`; then `participants` are those in the room."""
+    """The value of a record. `kind` may also be `snapshot`; then `participants` are those in the room.
+
+    In a record that `headcount cluster repair` sends, it is `past`, with the past of the room in `past`.
+    """
 
     domain: str
     version: Annotated[int, Meta(ge=1)] = VERSION
     participants: list[PresentParticipantBody] | None = None
+    past: str | None = None
     origin: str = "live"
     inferred: str | None = None
     key: str | None = None
@@ -67,9 +82,9 @@ def partition_of(key: bytes, partitions: int) -> int:
     return ((found ^ found >> 15) & 0x7FFFFFFF) % partitions
 
 
-def require_partition(entry: LogEntry, partition: int, partitions: int) -> None:
-    """Raise `BadInput` if the record of an entry is in another partition than the others of its room."""
-    expected = partition_of(record_key(entry.domain, entry.room), partitions)
+def require_partition(domain: str, room: str, partition: int, partitions: int) -> None:
+    """Raise `BadInput` if a record of a room is in another partition than the others of the room."""
+    expected = partition_of(record_key(domain, room), partitions)
     if partition != expected:
         raise BadInput(
             f"the record is in partition {partition}, and its room belongs to partition {expected}: let the producer"
@@ -103,8 +118,19 @@ def encode_record(entry: LogEntry) -> tuple[bytes, bytes]:
     return record_key(entry.domain, entry.room), _encode(known)
 
 
-def decode_record(key: bytes | None, value: bytes | None, received: Ms, limits: Limits) -> LogEntry:
-    """Return the entry of a record that was appended at `received` ms. Raise `BadInput` if it is not valid."""
+def encode_past_record(record: PastRecord) -> tuple[bytes, bytes]:
+    """Return the key and the value of a record with the past of a room."""
+    content = b64encode(zlib.compress(record.content)).decode()
+    values = {
+        "version": VERSION, "domain": record.domain, "room": record.room, "kind": PAST_KIND, "past": content
+    }  # fmt: skip
+    return record_key(record.domain, record.room), _encode(values)
+
+
+def decode_record(
+    key: bytes | None, value: bytes | None, received: Ms, limits: Limits
+) -> LogEntry | PastRecord:
+    """Return the content of a record that was appended at `received` ms. Raise `BadInput` if it is not valid."""
     if not value:
         raise BadInput("the record has no value; a record is one event as JSON")
     try:
@@ -120,6 +146,8 @@ def decode_record(key: bytes | None, value: bytes | None, received: Ms, limits: 
             f"the key of the record must be {expected.decode()!r}, the domain and the room, so that all records of a"
             f" room are in one partition [Received {None if key is None else key.decode('utf-8', 'replace')!r}]"
         )
+    if body.past is not None:
+        return PastRecord(body.domain, body.room, _decompressed(body.past))
     digest = None if body.digest is None else _bytes("digest", body.digest)
     reader = EventReader(body.domain, received, received, limits, Provenance(body.sender, digest))
     if body.kind == SNAPSHOT_KIND:
@@ -143,6 +171,8 @@ def _require_readable(body: RecordBody) -> None:
         raise BadInput(
             '"participants" is required in a snapshot: list who is in the room, or [] if nobody is'
         )
+    if (body.kind == PAST_KIND) != (body.past is not None):
+        raise BadInput('"past" belongs to a record of the kind past, and is required in one')
     if body.kind != SNAPSHOT_KIND and body.participants is not None:
         raise BadInput(f'"participants" is not allowed in a {body.kind}; it belongs to a snapshot')
     if body.sender is not None:
@@ -170,6 +200,13 @@ def _bytes(field: str, text: str, length: int | None = None) -> bytes:
     if length is not None and len(found) != length:
         raise BadInput(f'"{field}" must have {length} bytes [Received {len(found)}]')
     return found
+
+
+def _decompressed(text: str) -> bytes:
+    try:
+        return zlib.decompress(b64decode(text, validate=True))
+    except (ValueError, zlib.error):
+        raise BadInput('"past" is not the past of a room as "headcount cluster repair" sends it') from None
 
 
 def _seconds(at: Ms) -> int | float:

@@ -39,6 +39,7 @@ class AdvisoryLock(IntEnum):
     LOG = 7_205_759_403
     LEADER = 7_205_759_404
     MESSAGES = 7_205_759_405
+    REPAIR = 7_205_759_406
 
 
 class PostgresConnection:

@@ -60,7 +60,7 @@ class PostgresLeadership:
         session, self._session, self._epoch = self._session, None, None
         if session is not None:
             with suppress(psycopg.Error):
-                session.execute(_sql("release_leader_lock"), {"lock": AdvisoryLock.LEADER})
+                session.execute(_sql("release_lock"), {"lock": AdvisoryLock.LEADER})
             session.close()
 
     def _try_lock(self) -> int | None:
@@ -68,7 +68,7 @@ class PostgresLeadership:
             timeouts = {**CONNECTION_TIMEOUTS, "connect_timeout": _TIMEOUT_S}
             self._session = psycopg.connect(self._url, autocommit=True, **timeouts)
         session = self._session
-        row = session.execute(_sql("try_leader_lock"), {"lock": AdvisoryLock.LEADER}).fetchone()
+        row = session.execute(_sql("try_lock"), {"lock": AdvisoryLock.LEADER}).fetchone()
         if row is None or not row[0]:
             session.execute(_sql("terminate_silent_leader"), {"timeout_ms": _TIMEOUT_S * 1_000})
             return None

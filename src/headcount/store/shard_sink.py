@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from headcount.kernel.events import Ms
 from headcount.store.cell import CellRule, read_cell
 from headcount.store.database import Connection, Database, LeadershipLost, StoreError
+from headcount.store.log import append_to
 from headcount.store.projections import write_messages, write_rows
 from headcount.store.records import BatchChanges
 
@@ -21,6 +22,14 @@ QUERY_TIMEOUT_MS: Final[Ms] = 15_000
 
 class StateMismatch(StoreError):
     """The state of a shard is not the one that the tables were written from."""
+
+
+class ShardProgress(NamedTuple):
+    """The last round of a shard that is written, the next offset of its partition, and the time of the round in ms."""
+
+    round: int = 0
+    next_offset: int = 0
+    time: Ms = 0
 
 
 class Progress(NamedTuple):
@@ -57,14 +66,14 @@ class ShardSink:
 
         Then rooms would be in other shards than before, and their state would be lost.
         """
-        known = len(self.rounds())
+        known = len(self.shards())
         if known not in (0, shards):
             raise StateMismatch(
                 f"the topic has {shards} partitions, and the tables were written by {known} shards: the number of"
                 " partitions cannot change. Use a new database, topic and checkpoint"
             )
         with self._database.writing() as connection:
-            connection.write("insert_shard", [(shard, 0) for shard in range(shards)])
+            connection.write("insert_shard", [(shard, *ShardProgress()) for shard in range(shards)])
 
     def assign(self, cell: CellRule) -> None:
         """Record which domains the cell has."""
@@ -76,10 +85,10 @@ class ShardSink:
         with self._database.reading() as connection:
             return read_cell(connection)
 
-    def rounds(self) -> dict[int, int]:
-        """Return the number of the last round of each shard that is written."""
+    def shards(self) -> dict[int, ShardProgress]:
+        """Return how far each shard has come."""
         with self._database.reading() as connection:
-            return dict(connection.rows("select_shard_rounds"))
+            return {shard: ShardProgress(*row) for shard, *row in connection.rows("select_shards")}
 
     def report(self, progress: Progress, epoch: int) -> None:
         """Record how far the live query has come; its numbers are added. Raise `LeadershipLost` as `write` does."""
@@ -95,17 +104,22 @@ class ShardSink:
             return None if row is None or not row[0] else Progress(*row)
 
     def forget_query(self) -> None:
-        """Record that no live query runs for this database: an engine of its own does."""
+        """Record that no live query runs for this database: an engine of its own does.
+
+        What the shards have inferred is in the log of the database, and processed.
+        """
         with self._database.writing() as connection:
-            connection.run("forget_query")
+            if connection.run("forget_query"):
+                end, _ = connection.row("select_log_end") or (0, 0)
+                connection.run("set_cursor", cursor=end)
 
     def occupancy(self) -> Occupancy:
         """Return what the rooms of all shards have in total. Reads all open stays."""
         with self._database.reading() as connection:
             return Occupancy(*(connection.row("select_occupancy") or ()))
 
-    def write(self, shard: int, number: int, batches: Sequence[BatchChanges], epoch: int) -> bool:
-        """Write the batches of a round, and return whether it was not written before.
+    def write(self, shard: int, reached: ShardProgress, batches: Sequence[BatchChanges], epoch: int) -> bool:
+        """Write the batches of the round that a shard has reached, and return whether it was not written before.
 
         Raise `LeadershipLost` if another driver has begun an epoch, `StateMismatch` if neither this round nor the one
         before was the last one written, and `StoreBusy` if a retry may succeed.
@@ -113,10 +127,13 @@ class ShardSink:
         with self._database.writing() as connection:
             if connection.lock_epoch() != epoch:
                 raise LeadershipLost("another driver runs this cell now")
-            if connection.run("advance_shard_round", shard=shard, round=number) != 1:
-                self._require_written(connection, shard, number)
+            if connection.run("advance_shard", shard=shard, **reached._asdict()) != 1:
+                self._require_written(connection, shard, reached.round)
                 return False
             write_rows(connection, *batches)
+            inferred = [batch.inferred for batch in batches if batch.inferred]
+            if inferred:
+                append_to(connection, inferred)
             write_messages(connection, batches)
         return True
 
@@ -128,6 +145,6 @@ class ShardSink:
             written = "no round" if row is None else f"round {row[0]}"
             raise StateMismatch(
                 f"the state of shard {shard} has come to round {number}, and the tables have {written}: the checkpoint"
-                " and the database do not belong together. If one of them was lost or restored, start with a new"
-                " database and a new checkpoint: the topic still has its events"
+                " and the database do not belong together. If one of them was lost or restored, give an empty"
+                " --checkpoint: the query then continues from the database and the archive"
             )

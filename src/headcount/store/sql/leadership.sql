@@ -28,8 +28,8 @@ select pg_terminate_backend(cast(leader_pid as integer))
 from engine_state
 where heartbeat_ms < cast(extract(epoch from clock_timestamp()) * 1000 as bigint) - :timeout_ms
 
--- name: try_leader_lock
+-- name: try_lock
 select pg_try_advisory_lock(:lock)
 
--- name: release_leader_lock
+-- name: release_lock
 select pg_advisory_unlock(:lock)

@@ -62,6 +62,13 @@ from rooms
 where domain = :domain
   and room = :room
 
+-- name: select_room_keys
+select domain, room
+from rooms
+where (domain, room) > (:domain, :room)
+order by domain, room
+limit :limit
+
 -- name: upsert_room
 -- `created_ms` is the earliest time of all parts; a part without events has none.
 insert into rooms (domain, room, finalized_ms, deadline_ms, created_ms)

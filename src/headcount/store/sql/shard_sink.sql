@@ -1,16 +1,18 @@
 -- name: insert_shard
-insert into shards (shard, round)
-values (?, ?)
+insert into shards (shard, round, next_offset, time_ms)
+values (?, ?, ?, ?)
 on conflict (shard) do nothing
 
--- name: select_shard_rounds
-select shard, round
+-- name: select_shards
+select shard, round, next_offset, time_ms
 from shards
 order by shard
 
--- name: advance_shard_round
+-- name: advance_shard
 update shards
-set round = :round
+set round = :round,
+  next_offset = :next_offset,
+  time_ms = :time
 where shard = :shard
   and round = :round - 1
 

@@ -43,10 +43,13 @@ create table engine_state (
 
 insert into engine_state (singleton, cursor_position, epoch) values (1, 0, 0);
 
--- The last round of each shard of a cluster that is written.
+-- The last round of each shard of a cluster that is written. `next_offset` is that of the first record of its partition
+-- that is not in it, and `time_ms` is its time.
 create table shards (
   shard integer primary key,
-  round bigint not null
+  round bigint not null,
+  next_offset bigint not null,
+  time_ms bigint not null
 ) {clustered};
 
 -- How far the live query of a cluster has come. What the topic received until `processed_until_ms` is processed.

@@ -1,0 +1,83 @@
+"""Recovery: a shard that has lost its state continues from the tables and the archive, and late entries can be repaired."""
+
+import shutil
+from random import Random
+
+import pytest
+
+from engine.test_crashes import LONG, said_by
+from headcount.kernel.rules import Rules
+from headcount.store.open import open_store
+from support.engines import NEW_YEAR, kernel
+from support.message_receiver import Receiver, as_received, inside
+from support.shards import ShardedEngine
+
+RULES = Rules()
+HOUR = 3_600_000
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr("headcount.cluster.shard_state._MIN_BASE_BYTES", 600)
+
+
+@pytest.fixture
+def shards(folder):
+    store = open_store(str(folder / "recovery.db"), durability="off")
+    yield lambda **settings: ShardedEngine(store, RULES, archive=folder / "archive", **settings)
+    store.close()
+    shutil.rmtree(folder / "archive", ignore_errors=True)
+    for file in folder.glob("recovery.db*"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_no_loss_of_a_state_changes_a_result(folder, first):
+    lost = sum(live(folder, seed)[0] for seed in range(first, first + 50))
+    assert lost > 20
+
+
+@pytest.mark.parametrize("first", range(1_000, 1_200, 50))
+def test_what_came_too_late_is_repaired_as_if_nothing_had_been_forgotten(folder, first):
+    repaired = sum(
+        live(folder, seed, retention=700_000, latest=5_000_000)[1] for seed in range(first, first + 50)
+    )
+    assert repaired > 5
+
+
+def live(folder, seed, latest=700_000, **settings):
+    """Return how often a shard lost its state, and how many late entries were repaired."""
+    chance = Random(seed)
+    store = open_store(str(folder / f"{seed}.db"), durability="off")
+    archive = folder / f"archive-{seed}"
+    shards = ShardedEngine(store, RULES, shards=chance.randint(1, 2), archive=archive, **settings)
+    events = said_by(Random(seed))
+    moment, lost, repaired = NEW_YEAR, 0, 0
+    for event in sorted(events, key=lambda event: event.at + chance.choice((0, 0, 300, 20_000, latest))):
+        moment = max(moment, event.at) + chance.choice((0, 100, 1_000, 11_000))
+        shards.append(event, received=moment)
+        if chance.random() < 0.7:
+            shards.show(moment)
+            if chance.random() < 0.2:
+                lost += 1
+                shards.lose(chance.randrange(len(shards.states)))
+            if chance.random() < 0.3:
+                repaired += len(shards.late)
+                shards.repair(moment)
+    moment += LONG
+    shards.show(moment)
+    while shards.late:
+        repaired += len(shards.late)
+        shards.repair(moment)
+    moment += LONG
+    shards.show(moment)
+    try:
+        assert shards.meetings() == kernel(events, as_of=moment, rules=RULES), f"seed {seed}"
+        heard = Receiver(store.messages.after(0))
+        horizon = moment + shards.settings.reorder_window - RULES.late_grace_ms
+        assert heard.meetings == as_received(kernel(events, as_of=horizon, rules=RULES)), f"seed {seed}"
+        assert heard.inside == inside(events, RULES, moment), f"seed {seed}"
+    finally:
+        store.close()
+        shutil.rmtree(archive)
+    return lost, repaired
