@@ -176,6 +176,7 @@ COMMANDS = {
     ("cluster", "status"): [(), ("--json",)],
     ("cluster", "backfill"): [("no\x1b[31m", "--output", "out")],
     ("cluster", "compact"): [("no\x1b[31m",)],
+    ("cluster", "repair"): [("--json", "--archive", "archive", "--log", "kafka://127.0.0.1:9/t")],
     ("cluster", "domains"): [("--json",), (f"{NASTY},!no\x1b[31m",)],
 }  # fmt: skip
 """All commands that end, in an order in which each has something to print. `tour` prints a capture and a sample."""

@@ -104,9 +104,16 @@ def _require_spark() -> None:
     from headcount.cli import find_pandas  # noqa: PLC0415 - which imports this module
 
     find_pandas()
-    for package in ("pyspark", "pandas", "pyarrow", "confluent_kafka", "psycopg"):
+    _require_packages(
+        **dict.fromkeys(("pyspark", "pandas", "pyarrow", "confluent_kafka", "psycopg"), "spark")
+    )
+
+
+def _require_packages(**extras: str) -> None:
+    """Raise `MissingExtra` if one of these packages is not installed; each has the extra that contains it."""
+    for package, extra in extras.items():
         if find_spec(package) is None:
-            raise MissingExtra("spark", package)
+            raise MissingExtra(extra, package)
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
@@ -238,18 +245,17 @@ def repair_late(*, settings: Settings, timeout: Ms, as_json: bool) -> None:
 
     The live query must run. It is the one that changes the meetings.
     """
-    _require_spark()
-    from headcount.cluster.repair import repair  # noqa: PLC0415 - needs the Kafka client
-    from headcount.cluster.topics import required_topic  # noqa: PLC0415 - likewise
-    from headcount.store.archive import Archive  # noqa: PLC0415 - needs Arrow
-
-    topic = required_topic(settings)
-    if not settings["archive"]:
-        raise BadInput("which archive? Set --archive to that of the live query")
     store = existing_store(settings)
     try:
+        if not settings["archive"]:
+            raise BadInput("which archive? Set --archive to that of the live query")
+        _require_packages(confluent_kafka="kafka", pyarrow="batch")
+        from headcount.cluster.repair import repair  # noqa: PLC0415 - needs the Kafka client
+        from headcount.cluster.topics import required_topic  # noqa: PLC0415 - likewise
+        from headcount.store.archive import Archive  # noqa: PLC0415 - needs Arrow
+
         done = repair(
-            topic,
+            required_topic(settings),
             store.database,
             Archive(settings["archive"]),
             patience_s=timeout / 1_000,
