@@ -9,16 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headcount.ingest.archive_history import ArchiveHistory
-from headcount.kernel.events import Event, Kind
+from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.rules import NEVER, Rules
 from headcount.reporting.explain.meeting import explain_meeting
+from headcount.store.archive import ArchivedEntry
 from headcount.store.history import Span
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import open_store
-from headcount.store.records import DAY_MS
+from headcount.store.records import DAY_MS, Origin
 from support.archives import logged_entries, write_archive
 from support.engines import NEW_YEAR, to_calendar_time
-from support.stored import DOMAIN, IN_MEMORY, StoredEngine
+from support.stored import DOMAIN, IN_MEMORY, StoredEngine, entry_of
 from support.strategies import histories
 
 PARTITIONS = 3
@@ -142,3 +143,21 @@ def test_what_was_logged_before_the_archive_began_is_in_the_table(meeting):
     (found,) = explained(store, history)
     assert (found.is_complete, len(found.events)) == (True, 4)
     assert len([event for page in history.in_domain(DOMAIN) for event in page]) == 4
+
+
+def test_what_a_shard_inferred_is_in_the_table_and_in_the_archive_and_listed_once(meeting):
+    """A table has what shards infer, so that a shard can recover. The archive has it for everybody else."""
+    store, archive = meeting
+    entries = logged_entries(store)
+    write_archive(archive, [one._replace(is_inferred=True, offset=0) for one in entries[:1]], PARTITIONS)
+    write_archive(archive, entries[1:], PARTITIONS)
+    with TemporaryDirectory(dir=IN_MEMORY) as folder, closing(open_store(f"{folder}/table.db")) as table:
+        inferred = Event(Kind.LEAVE, "r", NEW_YEAR + 1, "ann", inferred=Inferred.SNAPSHOT)
+        entry = entry_of(inferred, NEW_YEAR + 1, origin=Origin.INFERRED)
+        table.log.append([[entry]])
+        write_archive(archive, [ArchivedEntry(entry, 7, is_inferred=True)], PARTITIONS)
+        history = ArchiveHistory(str(archive), table.history)
+        exported = [event for page in history.in_domain(DOMAIN) for event in page]
+        assert len(exported) == len(entries) + 1
+        logged = history.in_room(Span(DOMAIN, "r", 0, LATER, LATER), 100)
+        assert [one.event.kind for one in logged].count(Kind.LEAVE) == 3

@@ -6,7 +6,7 @@ read for a room, and of these only the parts that may have it. What was logged b
 Responsible for reading entries of rooms and domains. Must not know who writes the archive.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 from operator import attrgetter
 from typing import Final
@@ -44,7 +44,8 @@ class ArchiveHistory:
         if logged is None:
             return None
         archived = self._read(span, _COPIES * limit + 1)
-        found = logged + [_logged(one) for one in _first_of_each(archived)]
+        known = {one.event for one in logged}
+        found = logged + [_logged(one) for one in _first_of_each(archived) if not _is_in_table(one, known)]
         if len(found) > limit or len(archived) > _COPIES * limit:
             return None
         return sorted(found, key=lambda one: (one.event.at, one.position))
@@ -73,15 +74,22 @@ class ArchiveHistory:
 
     def in_domain(self, domain: str) -> Iterator[list[Event]]:
         """Yield all events of a domain, each once: see `History`."""
-        yield from self._table.in_domain(domain)
+        inferred: set[Event] = set()
+        for events in self._table.in_domain(domain):
+            inferred.update(event for event in events if event.inferred is not None)
+            yield events
         state = self._archive.require_state()
         condition = _IS_EVENT & (pc.field("domain") == domain)
         for partition in range(state.partitions):
-            events = (
-                _event(one.entry) for one in _first_of_each(self._archive.entries(partition, condition))
-            )
-            while page := list(islice(events, _EVENTS_PER_PAGE)):
+            found = _first_of_each(self._archive.entries(partition, condition))
+            new = (_event(one.entry) for one in found if not _is_in_table(one, inferred))
+            while page := list(islice(new, _EVENTS_PER_PAGE)):
                 yield page
+
+
+def _is_in_table(one: ArchivedEntry, known: Container[Event]) -> bool:
+    """Return whether the table has an entry, too: what shards infer is in both."""
+    return one.is_inferred and _event(one.entry) in known
 
 
 def _first_of_each(entries: Iterable[ArchivedEntry]) -> Iterator[ArchivedEntry]:
