@@ -171,7 +171,7 @@ def test_what_came_too_late_is_repaired(query, broker):
         query.database,
     ]
     command += ["--log", topic, "--archive", str(query.archive)]
-    done = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(2)]
+    done = [subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout for _ in range(2)]
     assert [json.loads(one) for one in done] == [{"rooms": 1, "entries": 2}, {"rooms": 0, "entries": 0}]
     assert meetings_in(query.store) == kernel([*visits, *late], as_of=now(), domain=DOMAIN)
     assert query.stop() == 0

@@ -11,7 +11,7 @@ Responsible for the order of these steps. Must not know Spark.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final, NamedTuple, Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -37,6 +37,11 @@ from headcount.store.shard_sink import ShardSink
 
 _TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.5
+_NOT_YET: Final = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 
 
 class Repaired(NamedTuple):
@@ -200,7 +205,7 @@ class _LateTopic:
         if self._topic.late not in known:
             return {}
         parts = [TopicPartition(self._topic.late, number) for number in known[self._topic.late].partitions]
-        committed = self._consumer.committed(parts, timeout=_TIMEOUT_S)
+        committed = self._committed(parts)
         for part in committed:
             if part.offset < 0:
                 part.offset = OFFSET_BEGINNING
@@ -225,6 +230,17 @@ class _LateTopic:
             if offset + 1 == waiting[number]:
                 del waiting[number]
         return dict(found)
+
+    def _committed(self, parts: list[TopicPartition]) -> list[TopicPartition]:
+        """Return where the last repair ended. A broker that has just begun to coordinate the group needs a moment."""
+        until = monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return self._consumer.committed(parts, timeout=_TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() not in _NOT_YET or monotonic() > until:
+                    raise
+                sleep(_POLL_S)
 
     def _add(self, found: dict[int, list[LogEntry]], message: Message, partitions: int) -> None:
         key, value, (_, received) = message.key(), message.value(), message.timestamp()
