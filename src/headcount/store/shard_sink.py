@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from headcount.kernel.events import Ms
 from headcount.store.cell import CellRule, read_cell
 from headcount.store.database import Connection, Database, LeadershipLost, StoreError
-from headcount.store.log import append_to
 from headcount.store.projections import write_messages, write_rows
 from headcount.store.records import BatchChanges
 
@@ -131,9 +130,9 @@ class ShardSink:
                 self._require_written(connection, shard, reached.round)
                 return False
             write_rows(connection, *batches)
-            inferred = [batch.inferred for batch in batches if batch.inferred]
-            if inferred:
-                append_to(connection, inferred)
+            inferred = [entry for batch in batches for entry in batch.inferred]
+            if inferred:  # without the lock of the log: nobody reads it by position, and shards would wait for it
+                connection.write("insert_entries", inferred)
             write_messages(connection, batches)
         return True
 
