@@ -8,7 +8,7 @@ from headcount.engine.engine import REORDER_WINDOW_MS
 from headcount.store.replacement import first_difference
 from support.engines import NEW_YEAR
 from support.lives import HOUR, MINUTE, lives
-from support.shards import StoredShards
+from support.shards import RecoveredShards, StoredShards
 from support.stored import StoredEngine
 
 SINCE, UNTIL = NEW_YEAR, NEW_YEAR + 2 * HOUR
@@ -79,6 +79,28 @@ def test_shards_write_every_table_as_one_engine_does(folder, seed, cache):
         StoredShards, folder, rounds, lambda _: chance.random() < lost, shards=chance.randint(1, 4)
     )
     assert_same(engine, shards)
+
+
+@pytest.mark.usefixtures("tiny_chunks")
+@pytest.mark.parametrize("retention", [10 * HOUR, 20 * MINUTE], ids=["remembered", "forgotten"])
+@pytest.mark.parametrize("seed", range(6))
+def test_shards_that_lose_their_states_write_every_table_as_one_engine_does(folder, seed, retention):
+    """They recover from the tables and the archive. Nothing is late for a shard that forgets."""
+    chance = Random(seed)
+    known = lives(seed, 6, SINCE, UNTIL, is_truthful=False)
+    entries = [entry for entry in known if entry.received - first_of(entry) < retention // 2]
+    rounds = rounds_of(entries, chance)
+    engine = written(StoredEngine, folder, rounds, lambda _: False, stopwatch=None)
+    shards = written(
+        RecoveredShards, folder, rounds, lambda _: chance.random() < 0.3, shards=2, retention=retention
+    )
+    assert shards.late == []
+    assert (shards.forgotten() > 0) == (retention < HOUR)
+    assert_same(engine, shards)
+
+
+def first_of(entry):
+    return entry.at if entry.joined_at is None else min(entry.at, entry.joined_at)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -1,5 +1,7 @@
 """The shards of a cluster without Kafka and Spark: their state in memory, their results in the tables of a store."""
 
+from tempfile import TemporaryDirectory
+
 from headcount.cluster.recovery import pasts_before, recovered
 from headcount.cluster.shard import Shard, ShardSettings
 from headcount.cluster.shard_state import Head, begin, decode_past, encode_past
@@ -64,19 +66,18 @@ class ShardedEngine:
         self.memory.clear()
 
     def append(self, *events, received=0, origin=0):
-        for event in events:
-            self.append_entries([entry_of(event, received, origin=origin)])
+        self.append_entries([entry_of(event, received, origin=origin) for event in events])
 
     def append_entries(self, entries):
+        added = [[] for _ in self.states]
         for entry in entries:
-            self._append(entry)
-
-    def _append(self, entry):
-        number = self._shard_of(entry)
+            number = self._shard_of(entry)
+            self.unread[number].append(entry)
+            added[number].append(ArchivedEntry(entry, self.offsets[number], is_inferred=False))
+            self.offsets[number] += 1
         if self.archive is not None:
-            self.archive.write(number, [ArchivedEntry(entry, self.offsets[number], is_inferred=False)])
-        self.offsets[number] += 1
-        self.unread[number].append(entry)
+            for number, of_shard in enumerate(added):
+                self.archive.write(number, of_shard)
 
     def _shard_of(self, entry):
         return partition_of(record_key(entry.domain, entry.room), len(self.states))
@@ -100,8 +101,7 @@ class ShardedEngine:
             reached = self.sink.shards()[number]
             pasts = pasts_before(self.store.database, self.archive, number, of_shard, reached)
             self.pasts[number] = [decode_past(encode_past(past)) for past in pasts]
-            for entry in of_shard:
-                self._append(entry)
+            self.append_entries(of_shard)
         self.show(moment)
 
     def show(self, moment):
@@ -163,3 +163,19 @@ class StoredShards(ShardedEngine):
         self.store.close()
         for file in self.path.parent.glob(f"{self.path.name}*"):
             file.unlink()
+
+
+class RecoveredShards(StoredShards):
+    """The same, with an archive. `start` loses all states."""
+
+    def __init__(self, folder, *arguments, **settings):
+        self.files = TemporaryDirectory(dir=folder)
+        super().__init__(folder, *arguments, archive=self.files.name, **settings)
+
+    def start(self):
+        for number in range(len(self.states)):
+            self.lose(number)
+
+    def close(self):
+        super().close()
+        self.files.cleanup()

@@ -131,7 +131,9 @@ class ShardSink:
                 return False
             write_rows(connection, *batches)
             inferred = [entry for batch in batches for entry in batch.inferred]
-            if inferred:  # without the lock of the log: nobody reads it by position, and shards would wait for it
+            if (
+                inferred
+            ):  # without the lock of the log: nobody reads it by position, and shards would wait for it
                 connection.write("insert_entries", inferred)
             write_messages(connection, batches)
         return True
