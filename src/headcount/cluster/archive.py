@@ -13,15 +13,13 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from headcount.cluster.records import COLUMNS, decode_records, read_topic
+from headcount.cluster.records import COLUMNS, FIRST, decode_records, read_topic
 from headcount.settings import TopicUrl
 from headcount.store.archive import Archive, ArchivedEntry, ArchiveState
 from headcount.store.cell import CellRule
 
 _COLUMNS = "inferred boolean, partition int, next long"
 """What a task reports of each partition: the next offset that is not archived."""
-_FIRST = -2
-"""Kafka's number of the first offset that a partition has."""
 
 
 def start_archive(
@@ -56,8 +54,8 @@ def start_archive(
 
     state = Archive(location).state() or ArchiveState(partitions, {}, {})
     offsets = {
-        topic.topic: {number: state.events.get(number, _FIRST) for number in range(partitions)},
-        topic.inferred: {number: state.inferred.get(number, _FIRST) for number in range(partitions)},
+        topic.topic: {number: state.events.get(number, FIRST) for number in range(partitions)},
+        topic.inferred: {number: state.inferred.get(number, FIRST) for number in range(partitions)},
     }
     source = read_topic(spark, topic, offsets, limit).select("topic", *COLUMNS)
     writer = source.writeStream.foreachBatch(write).option("checkpointLocation", checkpoint)

@@ -18,6 +18,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from headcount.cluster.archive import start_archive
 from headcount.cluster.live import LiveSettings, Observer, start_query
+from headcount.cluster.records import FIRST
 from headcount.cluster.shard import ShardSettings
 from headcount.cluster.shard_state import UnknownStateFormat
 from headcount.cluster.topics import prepare_topic, required_topic
@@ -156,8 +157,9 @@ def _run_once(
             return
         observer = Observer(live)
         query = start_query(
-            session, live, observer, run.checkpoint, limit=run.records, trigger=run.trigger, offsets=offsets
-        )
+            session, live, observer, run.checkpoint, limit=run.records, trigger=run.trigger,
+            offsets={number: offset or FIRST for number, offset in offsets.items()},
+        )  # fmt: skip
         queries.append(query)
         while not stopping.is_set() and not query.awaitTermination(1):
             _require_running(queries)
@@ -167,6 +169,12 @@ def _run_once(
         log.warning("the progress of the live query cannot be reported", reason=str(error))
     except StreamingQueryException as error:
         reason = str(error)
+        if "failOnDataLoss" in reason:
+            raise HeadcountError(
+                "the topic has deleted records that the query has not read: its retention.ms is shorter than the outage."
+                " If the archive has them, write all tables again with 'headcount cluster backfill'",
+                where=live.topic.topic,
+            ) from error
         for one in _FINAL:
             if f"{one.__name__}:" in reason:
                 raise HeadcountError(

@@ -24,6 +24,8 @@ from headcount.store.records import LogEntry
 COLUMNS: Final = ("partition", "offset", "timestamp", "key", "value")
 """Columns of a record to decode; `timestamp` is the time of receipt in ms."""
 
+FIRST: Final = -2
+"""Kafka's number of the first offset that a partition has."""
 Offsets = Mapping[str, Mapping[int, int]]
 """Offsets of all partitions of some topics."""
 
