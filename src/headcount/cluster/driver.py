@@ -171,9 +171,8 @@ def _run_once(
         reason = str(error)
         if "failOnDataLoss" in reason:
             raise HeadcountError(
-                "the topic has deleted records that the query has not read: its retention.ms is shorter than the outage."
-                " If the archive has them, write all tables again with 'headcount cluster backfill'",
-                where=live.topic.topic,
+                f"{live.topic.topic}: the topic has deleted records that the query has not read: its retention.ms is shorter"
+                " than the outage. If the archive has them, write all tables again with 'headcount cluster backfill'"
             ) from error
         for one in _FINAL:
             if f"{one.__name__}:" in reason:
