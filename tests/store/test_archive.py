@@ -60,11 +60,16 @@ def test_snapshots_are_no_events(archive):
 
 
 def test_its_state_is_that_of_all_batches(archive):
+    assert archive.has({0: 0})
+    assert not archive.has({0: 1})
     with pytest.raises(BadInput, match="it is no archive"):
         archive.require_state()
     archive.advance(2, {0: 1}, {})
     archive.advance(2, {1: 7}, {0: 3})
     assert archive.require_state() == ArchiveState(2, {0: 1, 1: 7}, {0: 3})
+    assert archive.has({0: 1, 1: 6})
+    assert not archive.has({0: 2})
+    assert not archive.has({2: 1})
 
 
 def test_the_small_files_of_days_that_are_over_are_merged(archive):

@@ -8,7 +8,7 @@ import pytest
 from headcount.store.database import StoreBusy
 from headcount.store.meeting_counts import PERIOD_MS
 from headcount.store.open import open_store
-from headcount.store.records import DAY_MS, BatchChanges, LogEntry, MeetingRow, StayRow
+from headcount.store.records import DAY_MS, BatchChanges, LogEntry, MeetingRow, Origin, StayRow
 from headcount.store.shard_sink import Progress, ShardProgress, ShardSink
 
 SHARDS, ROUNDS, BATCHES, MEETINGS = 8, 20, 3, 12
@@ -100,3 +100,23 @@ def test_an_engine_that_takes_over_does_not_process_what_a_shard_has_inferred(st
     assert len(store.log.after(0, 10)) == 1
     sink.forget_query()
     assert store.log.after(store.projections.cursor()[0], 10) == []
+
+
+def test_the_cursor_moves_past_what_shards_have_inferred(store):
+    """It is processed when it is written, and a room that was inferred empty long ago is not active."""
+    sink = ShardSink(store.database)
+    sink.prepare(1)
+    epoch = store.projections.take_over()
+    batch = BatchChanges(1)
+    batch.inferred = [
+        LogEntry("acme", f"room-{number}", 2, PERIOD_MS, PERIOD_MS, "ann", None, None, None, None, "snapshot", None,
+                 number.to_bytes(16, "big"), Origin.INFERRED)
+        for number in range(1_500)
+    ]  # fmt: skip
+    sink.write(0, ShardProgress(1, 1, PERIOD_MS), [batch], epoch)
+    assert store.meetings.active_among("acme", ["room-7"]) == set()
+    assert store.projections.cursor() == (0, epoch)
+    sink.report(Progress(PERIOD_MS, PERIOD_MS, 1, 1, 0, 0), epoch)
+    end, _ = store.log.end()
+    assert store.projections.cursor() == (end, epoch)
+    assert end >= 1_500

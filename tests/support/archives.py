@@ -27,5 +27,6 @@ def write_archive(location, entries, partitions):
         parts[partition_of(key, partitions), one.is_inferred].append(one)
     for (partition, _), part in parts.items():
         archive.write(partition, part)
-    archive.advance(partitions, {}, {})
+    ends = {partition: part[-1].offset + 1 for (partition, inferred), part in parts.items() if not inferred}
+    archive.advance(partitions, ends, {})
     return archive

@@ -1,6 +1,8 @@
 """Commands that move data: import from files of events or vendors' exports, and export."""
 
+import time
 from collections import Counter
+from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from headcount.store.open import Store
 
 _SHOWN_ERRORS: Final = 5
+_ARCHIVE_TIMEOUT_S: Final = 180.0
+_ARCHIVE_PAUSE_S: Final = 5.0
 
 
 @main.command(
@@ -185,7 +189,8 @@ def _remove_if_empty(store: "Store") -> None:
 def export(*, out: str, settings: Settings, fmt: str, as_json: bool) -> None:
     """Export all events, meetings and participants of a domain to files.
 
-    On a cluster, the events are in the archive of the live query: name it with --archive.
+    On a cluster, the events are in the archive of the live query: name it with --archive. The export waits until the archive
+    has all events that are processed now.
     """
     from headcount.maintenance.export import export_domain  # noqa: PLC0415 - only this command needs it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
@@ -209,7 +214,29 @@ def _with_history(store: "Store", archive: str) -> "Store":
             "a live query on a cluster processes the events of this database, so its log is not complete: name the archive"
             " of the query with --archive"
         )
-    return replace(store, history=cluster_history(store.database, archive)) if archive else store
+    if not archive:
+        return store
+    history = cluster_history(store.database, archive)
+    _wait_for_archive(
+        {number: one.next_offset for number, one in ShardSink(store.database).shards().items()}, archive
+    )
+    return replace(store, history=history)
+
+
+def _wait_for_archive(offsets: MappingType[int, int], location: str) -> None:
+    """Wait until an archive has what was processed. Raise `BadInput` if it does not get it."""
+    from headcount.store.archive import Archive  # noqa: PLC0415 - loads Arrow
+
+    archive, until = Archive(location), time.monotonic() + _ARCHIVE_TIMEOUT_S
+    while not archive.has(offsets):
+        if time.monotonic() > until:
+            raise BadInput(
+                "the archive does not have all events that were processed. Is it that of this database, and does the live"
+                " query run? 'headcount cluster status' shows that",
+                where=location,
+            )
+        note("Waiting for the archive, which is a minute behind ...")
+        time.sleep(_ARCHIVE_PAUSE_S)
 
 
 def _new_or_existing(settings: Settings) -> "Store":

@@ -215,8 +215,7 @@ def _wait_for_archive(
     log.info("the checkpoint is new: the shards recover from the database and the archive")
     while not stopping.wait(1):
         _require_running(queries)
-        state = Archive(run.archive).state()
-        if state is not None and all(state.events.get(one, 0) >= end for one, end in offsets.items()):
+        if Archive(run.archive).has(offsets):
             return
 
 

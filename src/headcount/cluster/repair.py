@@ -146,11 +146,10 @@ class _Repair:
         )
 
     def _wait_for_archive(self, ends: Mapping[int, int]) -> None:
-        def is_complete() -> bool:
-            state = self._archive.state()
-            return state is not None and all(state.events.get(one, 0) >= end for one, end in ends.items())
-
-        self._wait("the archive is behind the live query: does it run with --archive?", is_complete)
+        self._wait(
+            "the archive is behind the live query: does it run with --archive?",
+            lambda: self._archive.has(ends),
+        )
 
     def _wait(self, problem: str, is_done: Callable[[], bool]) -> None:
         while not is_done():

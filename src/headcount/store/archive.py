@@ -8,7 +8,7 @@ Responsible for the files, in a directory or an object store. Must not know who 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
@@ -99,6 +99,11 @@ class Archive:
         if state is None:
             raise BadInput(f"it is no archive: there is no {_STATE}", where=self.location)
         return state
+
+    def has(self, offsets: Mapping[int, int]) -> bool:
+        """Return whether it has the entries of each partition before an offset."""
+        known = {} if (state := self.state()) is None else state.events
+        return all(known.get(partition, 0) >= offset for partition, offset in offsets.items())
 
     def advance(self, partitions: int, events: dict[int, int], inferred: dict[int, int]) -> None:
         """Record how far the archive has come."""

@@ -19,6 +19,10 @@ QUERY_TIMEOUT_MS: Final[Ms] = 15_000
 """A live query reports every second, also without events. One that has not reported for this time does not run."""
 
 
+_INFERRED: Final = 1_000
+"""After this number of entries that shards have inferred, the cursor of the log moves past them."""
+
+
 class StateMismatch(StoreError):
     """The state of a shard is not the one that the tables were written from."""
 
@@ -95,6 +99,9 @@ class ShardSink:
             if connection.lock_epoch() != epoch:
                 raise LeadershipLost("another driver runs this cell now")
             connection.run("report_progress", **progress._asdict())
+        # Not in the same transaction: it waits for those of the shards, and they must not wait for it.
+        with self._database.writing() as connection:
+            connection.run("pass_inferred", least=_INFERRED)
 
     def progress(self) -> Progress | None:
         """Return how far the live query has come, or None before its first batch."""

@@ -140,7 +140,7 @@ from (
 ) as open
 
 -- name: select_active_rooms_by_prefix
--- Served by open_stays, rooms_by_deadline and the primary key of entries. Unprocessed entries count, too.
+-- Served by open_stays, rooms_by_deadline and the primary key of entries. Unprocessed entries count, too, unless they were inferred.
 select room
 from stays
 where domain = :domain
@@ -155,13 +155,13 @@ where deadline_ms is not null
 union
 select entries.room
 from engine_state
-join entries on entries.position > engine_state.cursor_position
+join entries on entries.position > engine_state.cursor_position and entries.origin < 2
 where entries.domain = :domain
   and substr(entries.room, 1, length(:prefix)) = :prefix
 order by 1
 
 -- name: select_rooms_of_session
--- Served by open_stays, rooms_by_deadline, entries_by_room and the primary key of entries. Unprocessed entries count, too.
+-- Served by open_stays, rooms_by_deadline, entries_by_room and the primary key of entries. Unprocessed entries count, too, unless they were inferred.
 select active.room
 from (
   select room
@@ -181,7 +181,7 @@ join entries on entries.domain = :domain
 union
 select entries.room
 from engine_state
-join entries on entries.position > engine_state.cursor_position
+join entries on entries.position > engine_state.cursor_position and entries.origin < 2
 where entries.domain = :domain
   and entries.source_session = :session
 order by 1
@@ -223,7 +223,7 @@ values (?, ?)
 on conflict (token, room) do nothing
 
 -- name: select_active_rooms_among
--- Rooms that are or may be active: unprocessed entries count, too.
+-- Rooms that are or may be active: unprocessed entries count, too, unless they were inferred.
 select room
 from stays
 where leave_ms is null
@@ -238,6 +238,6 @@ where deadline_ms is not null
 union
 select room
 from engine_state
-join entries on position > cursor_position
+join entries on position > cursor_position and origin < 2
 where domain = :domain
   and room in (:rooms)

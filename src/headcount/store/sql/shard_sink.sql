@@ -33,6 +33,12 @@ set reported_ms = :reported,
   bad_records = bad_records + :bad_records,
   behind = :behind
 
+-- name: pass_inferred
+-- What shards infer is processed when it is written. Queries that look for unprocessed entries must not read all of it.
+update engine_state
+set cursor_position = (select coalesce(max(position), 0) from entries)
+where cursor_position + :least < (select coalesce(max(position), 0) from entries)
+
 -- name: select_progress
 select reported_ms, processed_until_ms, batches, entries, bad_records, behind
 from cell_progress
