@@ -86,7 +86,13 @@ class Broker:
 
     def produce(self, topic, records, times=None):
         """Append records, pairs of key and value, as a Java client would distribute them."""
-        producer = Producer({"bootstrap.servers": self.servers, "partitioner": "murmur2_random"})
+        producer = Producer(
+            {
+                "bootstrap.servers": self.servers,
+                "partitioner": "murmur2_random",
+                "queue.buffering.max.messages": 10_000_000,
+            }
+        )
         for (key, value), at in zip(records, times or repeat(0), strict=False):
             producer.produce(topic, value, key, timestamp=at)
             producer.poll(0)

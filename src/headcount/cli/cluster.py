@@ -285,7 +285,7 @@ def show_status(*, settings: Settings, as_json: bool) -> None:
         echo("No live query has written to this database. Start one with 'headcount cluster run'.", err=True)
         sys.exit(1)
     if as_json:
-        emit(progress._asdict())
+        emit(progress._asdict() | {"hit_ratio": progress.hit_ratio})
         return
     echo(
         f"last batch:       {rfc3339(progress.reported)}",
@@ -293,4 +293,9 @@ def show_status(*, settings: Settings, as_json: bool) -> None:
         f"entries:          {progress.entries:,} in {progress.batches:,} batches",
         f"unread records:   {progress.behind:,}",
         f"dead letters:     {progress.bad_records:,}",
+        f"shards in memory: {_percent(progress.hit_ratio)} of {progress.rounds:,} rounds",
     )
+
+
+def _percent(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.1%}"

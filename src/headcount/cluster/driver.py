@@ -32,6 +32,11 @@ from headcount.store.open import open_store
 from headcount.store.shard_sink import ShardSink, StateMismatch
 
 CONNECTOR: Final = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
+_JAVA: Final = "-XX:TieredStopAtLevel=1"
+_LOCAL_FILES: Final = (
+    "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+)
+"""How Spark writes its state into a directory. Its default starts the programs chmod and readlink for each file."""
 _PAUSE_S: Final = 5.0
 _ARCHIVED: Final = 1_000_000
 """Records in one batch of the archive."""
@@ -84,6 +89,9 @@ def spark_session(options: SparkOptions) -> SparkSession:
         "spark.sql.execution.arrow.transformWithStateInPySpark.maxRecordsPerBatch": "1000000",
         "spark.sql.session.timeZone": "UTC",
         "spark.speculation": "false",  # two tasks of one shard would write the same round
+        # Most of Spark's own work is planning small batches. Compiling that twice costs more than it saves.
+        "spark.driver.extraJavaOptions": _JAVA,
+        "spark.executor.extraJavaOptions": _JAVA,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         **(_jars(options.jars) if options.needs_kafka else {}),
@@ -97,6 +105,13 @@ def spark_session(options: SparkOptions) -> SparkSession:
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _state_files(checkpoint: str) -> dict[str, str]:
+    """Return the setting for the files of the state. Spark's default is the right one where the state is not a directory."""
+    if "://" in checkpoint:
+        return {}
+    return {"spark.sql.streaming.checkpointFileManagerClass": _LOCAL_FILES}
 
 
 def _jars(directory: str) -> dict[str, str]:
@@ -132,7 +147,7 @@ def run_live(settings: Settings, spark: SparkOptions, run: RunOptions, stopping:
         ShardSettings(settings.rules(), settings.stale_after(), settings.reorder_window(), run.retention),
         ShardSink(store.database).cell(), run.archive,
     )  # fmt: skip
-    session = spark_session(spark)
+    session = spark_session(spark._replace(extra={**_state_files(run.checkpoint), **spark.extra}))
     log.info("the live query runs", topic=topic.topic, shards=partitions, epoch=live.epoch)
     try:
         while not stopping.is_set():

@@ -10,11 +10,11 @@ Responsible for what Spark calls. Must not know rules, or what a round contains.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic, process_time, sleep, time_ns
+from time import monotonic, sleep, time_ns
 from typing import Any, Final
 
 import pandas as pd
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.streaming import StatefulProcessor, StatefulProcessorHandle
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.stateful_processor import ExpiredTimerInfo, MapState, TimerValues
@@ -26,6 +26,7 @@ from headcount.cluster.shard import Shard, ShardSettings, round_time
 from headcount.cluster.shard_state import Chunks, Head, begin
 from headcount.garbage import ENGINE_OBJECTS, collect_rarely
 from headcount.kernel.events import Ms
+from headcount.kernel.rules import NEVER
 from headcount.settings import TopicUrl
 from headcount.store.archive import Archive
 from headcount.store.cell import CellRule
@@ -34,12 +35,10 @@ from headcount.store.open import connect
 from headcount.store.records import BatchChanges
 from headcount.store.shard_sink import Progress, ShardProgress, ShardSink
 
-TICK_MS: Final[Ms] = 1_000
-"""How often a shard looks at the time."""
 _RETRY_S: Final = 60.0
 _PAUSE_S: Final = 0.5
-_COLUMNS: Final = "shard int, round long, entries int, bad int, processed_until long, batch long, cached boolean, cpu_ms double"
-"""What a round reports. `batch` is the time of the batch; up to `processed_until`, or up to the batch before, all is read."""
+_COLUMNS: Final = "shard int, entries int, bad int, processed_until long, cached boolean"
+"""What a round reports. What the topic received up to `processed_until` is processed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +126,8 @@ class ShardProcessor(StatefulProcessor):
     ) -> None:
         head = self._worker.recover(int(key[0]), self._chunks)
         if head is not None:
+            self._set_timer(head, timerValues.getCurrentProcessingTimeInMs() + 1, None)
             self._head.update((head.encode(),))
-        self._handle.registerTimer(timerValues.getCurrentProcessingTimeInMs() + TICK_MS)
 
     def handleInputRows(  # noqa: N802 - Spark's name
         self,
@@ -143,27 +142,35 @@ class ShardProcessor(StatefulProcessor):
         newest = int(records["timestamp"].iloc[-1])
         now = timerValues.getCurrentProcessingTimeInMs()
         next_offset = int(records["offset"].iloc[-1]) + 1
-        yield self._round(int(key[0]), read, next_offset, round_time(newest, now), now, newest - 1)
+        yield self._round(int(key[0]), read, next_offset, round_time(newest, now), now, newest - 1, None)
 
     def handleExpiredTimer(  # noqa: N802 - Spark's name
         self,
         key: Any,
         timerValues: TimerValues,  # noqa: N803 - likewise
-        expiredTimerInfo: ExpiredTimerInfo,  # noqa: ARG002, N803 - likewise
+        expiredTimerInfo: ExpiredTimerInfo,  # noqa: N803 - likewise
     ) -> Iterator[pd.DataFrame]:
         now = timerValues.getCurrentProcessingTimeInMs()
-        yield self._round(int(key[0]), Decoded([], [], [], []), None, now, now, now)
+        expired = expiredTimerInfo.getExpiryTimeInMs()
+        yield self._round(int(key[0]), Decoded([], [], [], []), None, now, now, now, expired)
 
     def _round(
-        self, number: int, read: Decoded, next_offset: int | None, time: Ms, now: Ms, processed_until: Ms
+        self,
+        number: int,
+        read: Decoded,
+        next_offset: int | None,
+        time: Ms,
+        now: Ms,
+        processed_until: Ms,
+        expired: Ms | None,
     ) -> pd.DataFrame:
-        began = process_time()
-        head = Head.decode(self._head.get()[0]) if self._head.exists() else Head()
+        saved = self._head.get()
+        head = Head() if saved is None else Head.decode(saved[0])
         shard = self._worker.shards.pop(number, None)
         is_cached = shard is not None and shard.version == head.version
         if shard is None or not is_cached:
             shard = Shard(self._settings.shard, head, self._chunks)
-        before = head.version
+        before, timer = head.version, head.timer
         batches = shard.work(
             head, self._chunks, read.entries, time, next_offset=next_offset, pasts=read.pasts
         )
@@ -172,23 +179,32 @@ class ShardProcessor(StatefulProcessor):
         self._worker.topics.append_inferred([entry for batch in batches for entry in batch.inferred])
         if head.version != before:
             self._worker.write(number, head.progress, batches)
+        self._set_timer(head, max(shard.deadline, now + 1), expired)
+        if (head.version, head.timer) != (before, timer):
             self._head.update((head.encode(),))
         self._worker.shards[number] = shard
-        for timer in list(self._handle.listTimers()):
-            self._handle.deleteTimer(timer)
-        self._handle.registerTimer(now + TICK_MS)
-        cpu_ms = (process_time() - began) * 1_000
         values = (
             number,
-            head.version,
             len(read.entries) - len(late),
             len(read.bad) + len(late),
             processed_until,
-            now,
             is_cached,
-            cpu_ms,
         )
         return pd.DataFrame([values], columns=[column.split()[0] for column in _COLUMNS.split(", ")])
+
+    def _set_timer(self, head: Head, deadline: Ms, expired: Ms | None) -> None:
+        """Set the timer of the shard to its deadline. Spark deletes the expired one itself.
+
+        A shard that waits for nothing has no timer, and costs nothing.
+        """
+        timer = None if deadline >= NEVER else deadline
+        if timer == head.timer:
+            return
+        if head.timer not in (None, expired):
+            self._handle.deleteTimer(head.timer)
+        if timer is not None:
+            self._handle.registerTimer(timer)
+        head.timer = timer
 
 
 class SparkChunks:
@@ -214,23 +230,33 @@ class Observer:
     def __init__(self, settings: LiveSettings) -> None:
         self._sink = ShardSink(connect(settings.database))
         self._epoch = settings.epoch
-        self._batch_before: Ms = 0
+        self._end_of_last: Ms = 0
+        """When the last batch ended. What was received before was offered to this batch."""
         self._processed_until: Ms = 0
         self.behind = 0
         """The number of records that are not read yet."""
 
     def __call__(self, rounds: DataFrame, batch: int) -> None:  # noqa: ARG002 - Spark's signature
         rows = rounds.collect()
-        # All that was received before the last batch was offered to this one, unless a shard did not read it.
-        until = min([self._batch_before, *(row.processed_until for row in rows)])
+        # A shard that is behind has a row. One without a row has nothing that it has not read.
+        until = min([self._end_of_last, *(row.processed_until for row in rows)])
         self._processed_until = max(self._processed_until, until)
-        self._batch_before = max([self._batch_before, *(row.batch for row in rows)])
-        self.report(1, sum(row.entries for row in rows), sum(row.bad for row in rows))
+        self.report(rows)
+        self._end_of_last = time_ns() // 1_000_000
 
-    def report(self, batches: int = 0, entries: int = 0, bad_records: int = 0) -> None:
-        """Report that the query runs. Raise `LeadershipLost` if another one does."""
-        now = time_ns() // 1_000_000
-        progress = Progress(now, self._processed_until, batches, entries, bad_records, self.behind)
+    def report(self, rounds: Sequence[Row] | None = None) -> None:
+        """Report that the query runs, and the rounds of a batch. Raise `LeadershipLost` if another query runs."""
+        done = rounds or ()
+        progress = Progress(
+            reported=time_ns() // 1_000_000,
+            processed_until=self._processed_until,
+            batches=int(rounds is not None),
+            entries=sum(row.entries for row in done),
+            bad_records=sum(row.bad for row in done),
+            behind=self.behind,
+            rounds=len(done),
+            cached_rounds=sum(row.cached for row in done),
+        )
         self._sink.report(progress, self._epoch)
 
 

@@ -55,6 +55,11 @@ class Shard:
         """What the shard has stored."""
         return self._store
 
+    @property
+    def deadline(self) -> Ms:
+        """When something is due next that needs no further entry, or NEVER."""
+        return self._engine.deadline
+
     def take_late(self) -> list[LogEntry]:
         """Return the entries of the last round that are older than what the shard knows of their rooms."""
         return self._store.take_late()

@@ -66,6 +66,8 @@ class Head(msgspec.Struct, array_like=True):
     base_bytes: int = 0
     recent: list[tuple[int, int]] = []
     """Number and size of the chunks since the base."""
+    timer: Ms | None = None
+    """When the shard has its next round if it receives nothing."""
 
     @property
     def progress(self) -> ShardProgress:

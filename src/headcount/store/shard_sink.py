@@ -48,6 +48,13 @@ class Progress(NamedTuple):
     entries: int
     bad_records: int
     behind: int
+    rounds: int = 0
+    cached_rounds: int = 0
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """How many of the rounds of shards found their shard in memory, from 0 to 1, or None before the first round."""
+        return self.cached_rounds / self.rounds if self.rounds else None
 
 
 class Occupancy(NamedTuple):

@@ -31,7 +31,9 @@ set reported_ms = :reported,
   batches = batches + :batches,
   entries = entries + :entries,
   bad_records = bad_records + :bad_records,
-  behind = :behind
+  behind = :behind,
+  rounds = rounds + :rounds,
+  cached_rounds = cached_rounds + :cached_rounds
 
 -- name: pass_inferred
 -- What shards infer is processed when it is written. Queries that look for unprocessed entries must not read all of it.
@@ -40,7 +42,7 @@ set cursor_position = (select coalesce(max(position), 0) from entries)
 where cursor_position + :least < (select coalesce(max(position), 0) from entries)
 
 -- name: select_progress
-select reported_ms, processed_until_ms, batches, entries, bad_records, behind
+select reported_ms, processed_until_ms, batches, entries, bad_records, behind, rounds, cached_rounds
 from cell_progress
 
 -- name: select_cell_domains

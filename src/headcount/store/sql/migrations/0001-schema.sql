@@ -62,13 +62,16 @@ create table cell_progress (
   entries bigint not null,
   bad_records bigint not null,
   behind bigint not null,
+  rounds bigint not null,
+  cached_rounds bigint not null,
   domains {text} not null
 );
 
 insert into cell_progress (
-  singleton, reported_ms, processed_until_ms, batches, entries, bad_records, behind, domains
+  singleton, reported_ms, processed_until_ms, batches, entries, bad_records, behind, rounds,
+  cached_rounds, domains
 )
-values (1, 0, 0, 0, 0, 0, 0, '');
+values (1, 0, 0, 0, 0, 0, 0, 0, 0, '');
 
 create table rooms (
   domain {text} not null,
