@@ -20,7 +20,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ sys.path[:0] = [str(HERE.parent / "tests")]
 import psycopg  # noqa: E402
 from confluent_kafka import Producer  # noqa: E402
 
-from cluster_parts import bytes_per_event, bytes_per_forgotten_room, bytes_per_room, sink_rate  # noqa: E402
+from cluster_parts import bytes_per_event, bytes_per_forgotten_room, bytes_per_room, sink  # noqa: E402
 from engine import DOMAIN, sessions, stored, traffic  # noqa: E402
 from figures import Figure  # noqa: E402
 from headcount.engine.engine import REORDER_WINDOW_MS  # noqa: E402
@@ -41,6 +41,7 @@ from headcount.store.outbox import MessageType  # noqa: E402
 from headcount.store.records import LogEntry, Origin  # noqa: E402
 from headcount.store.shard_sink import Progress  # noqa: E402
 from headcount.store.webhooks import Endpoint, EndpointStatus, RetryType  # noqa: E402
+from server_processes import processor_s  # noqa: E402
 from support.kafka import Broker  # noqa: E402
 from support.live_query import LiveQuery  # noqa: E402
 from support.servers import Postgres  # noqa: E402
@@ -74,7 +75,12 @@ def main() -> int:
         if "cache" in wanted:
             found["cache"] = cache(asked, broker, postgres)
     if "sink" in wanted:
-        found["sink"] = sink_rate()
+        written = sink()
+        found["sink"] = written.rows / written.seconds
+        noted["the same, if neither side had to wait for a processor"] = (
+            f"{written.rows / written.cpu_s:,.0f} rows/s"
+        )
+        noted["rows for each event"] = f"{written.rows / written.events:.1f}"
     if "memory" in wanted:
         noted["memory of a shard for each event"] = f"{bytes_per_event():,.0f} bytes"
         noted["memory of a shard for each room with one call"] = f"{bytes_per_room():,.0f} bytes"
@@ -148,13 +154,13 @@ def live(
         is_equal = stored(query.store) == sessions(entries)
         if with_latency:
             query.store.endpoints.add(_endpoint())
-            busy, own = cpu_seconds(query.process.pid), cpu_of(postgres)
+            busy, own = cpu_seconds(query.process.pid), processor_s(postgres.process.pid)
             produce_for(LATENCY_S, broker.servers, topic)
             query.until(lambda: progress(query).entries == len(entries) + LATENCY_S * RATE, 120)
             cores = (cpu_seconds(query.process.pid) - busy) / LATENCY_S
             noted["cores that the query uses at 1,000 events/s, with messages"] = f"{cores:.2f}"
             noted["cores that PostgreSQL uses at the same time"] = (
-                f"{(cpu_of(postgres) - own) / LATENCY_S:.2f}"
+                f"{(processor_s(postgres.process.pid) - own) / LATENCY_S:.2f}"
             )
             seconds = sorted(seconds_until_committed(query.database))
             found["p50"], found["p95"] = (seconds[int(len(seconds) * part)] for part in (0.5, 0.95))
@@ -167,11 +173,16 @@ def live_rate(
 ) -> tuple[float, list[float]]:
     """Return the events per second of processor time, and the seconds of other servers for each event."""
     query.until(lambda: progress(query).entries > 0, 120)
-    done, began, before = progress(query).entries, cpu_seconds(query.process.pid), [*map(cpu_of, others)]
+    done, began, before = (
+        progress(query).entries,
+        cpu_seconds(query.process.pid),
+        [processor_s(other.process.pid) for other in others],
+    )
     query.until(lambda: progress(query).entries == events, 600)
     rate = (events - done) / (cpu_seconds(query.process.pid) - began)
     return rate, [
-        (cpu_of(other) - spent) / (events - done) for other, spent in zip(others, before, strict=True)
+        (processor_s(other.process.pid) - spent) / (events - done)
+        for other, spent in zip(others, before, strict=True)
     ]
 
 
@@ -190,23 +201,13 @@ def cpu_seconds(session: int) -> float:
 
     It is not that of a process group: Spark gives its Python processes a group of their own.
     """
-    return _cpu(lambda _, fields: int(fields[3]) == session)
-
-
-def cpu_of(server: Broker | Postgres) -> float:
-    """Return the processor time of a server and its children."""
-    first = server.process.pid
-    return _cpu(lambda process, fields: first in (process, int(fields[1])))
-
-
-def _cpu(is_wanted: Callable[[int, list[str]], bool]) -> float:
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if is_wanted(int(path.parent.name), fields):
+        if int(fields[3]) == session:
             ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
