@@ -112,6 +112,7 @@ bench-cluster: $(STAMP)  ## measure a cluster on this machine: Kafka, Spark and 
 	@tests/install_servers.sh
 	@tests/install_cluster.sh
 	build/cluster/venv/bin/python bench/cluster.py
+	build/cluster/venv/bin/python bench/cluster_backfill.py
 
 soak: $(STAMP)  ## run the server under a mixed load for SOAK_MINUTES (default: 10); fails if memory grows or an event is lost
 	$(BIN)/python bench/soak.py

@@ -8,8 +8,9 @@ import pytest
 from engine.test_crashes import LONG, said_by
 from headcount.kernel.rules import Rules
 from headcount.store.open import open_store
-from support.engines import NEW_YEAR, kernel
+from support.engines import NEW_YEAR, by_rooms, kernel
 from support.message_receiver import Receiver, as_received, inside
+from support.oracle import oracle_presence
 from support.shards import ShardedEngine
 
 RULES = Rules()
@@ -81,3 +82,48 @@ def live(folder, seed, latest=700_000, **settings):
         store.close()
         shutil.rmtree(archive)
     return lost, repaired
+
+
+@pytest.mark.parametrize("first", range(2_000, 2_100, 50))
+def test_shards_continue_from_a_backfill_as_if_it_had_been_live(folder, first):
+    over = sum(backfilled(folder, seed) for seed in range(first, first + 50))
+    assert over > 5
+
+
+def backfilled(folder, seed):
+    """Return how many pasts were over when they were backfilled."""
+    chance = Random(seed)
+    stores = [open_store(str(folder / f"{seed}-{number}.db"), durability="off") for number in range(2)]
+    archive = folder / f"archive-{seed}"
+    shards = ShardedEngine(
+        stores[0],
+        RULES,
+        shards=chance.randint(1, 2),
+        archive=archive,
+        retention=chance.choice((60_000, 10**9)),
+    )
+    events = said_by(Random(seed))
+    moment, over = NEW_YEAR, 0
+    turn = chance.randrange(len(events))
+    for number, event in enumerate(
+        sorted(events, key=lambda event: event.at + chance.choice((0, 0, 300, 20_000)))
+    ):
+        moment = max(moment, event.at) + chance.choice((0, 100, 1_000, 11_000))
+        shards.append(event, received=moment)
+        if number == turn:
+            over = shards.backfill(stores[1])
+        elif chance.random() < 0.5:
+            shards.show(moment)
+    moment += LONG
+    shards.show(moment)
+    while shards.late:
+        shards.repair(moment)
+    try:
+        assert shards.meetings() == kernel(events, as_of=moment, rules=RULES), f"seed {seed}"
+        present = [stay for _, own in by_rooms(events) for stay in oracle_presence(own, as_of=moment)]
+        assert shards.presence() == present, f"seed {seed}"
+    finally:
+        for store in stores:
+            store.close()
+        shutil.rmtree(archive)
+    return over

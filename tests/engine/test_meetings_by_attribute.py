@@ -306,3 +306,23 @@ def test_pages_and_bounds_are_those_of_a_list_without_conditions(life):
         assert life.meetings(*conditions, starts_from=start, starts_before=end) == within
         running = [row for row in hosts if row.start < end and row.end > start + 30_000]
         assert life.meetings(*conditions, runs_from=start + 30_000, runs_before=end) == running
+
+
+def test_a_correction_with_new_meetings_before_it_costs_an_older_meeting_no_value(file_store):
+    """The last meeting before the corrected time is another one after the batch than before it."""
+    life = Life(file_store, RULES)
+    host = {"attributes": canonical({"role": "host"})}
+    life.append(
+        *(shifted(Event(kind, "blue", at, "a", **host)) for kind, at in ((Kind.JOIN, 0), (Kind.LEAVE, 50)))
+    )
+    life.show(NEW_YEAR + 1_000)
+    again = [
+        (Kind.JOIN, 2_000, "b"),
+        (Kind.LEAVE, 2_050, "b"),
+        (Kind.JOIN, 5_000, "c"),
+        (Kind.LEAVE, 5_050, "c"),
+    ]
+    corrected = shifted(Event(Kind.LEAVE, "blue", 6_000, "c", joined_at=4_990))
+    life.append(*(shifted(Event(kind, "blue", at, who, **host)) for kind, at, who in again), corrected)
+    life.show(NEW_YEAR + 9_000)
+    life.check()

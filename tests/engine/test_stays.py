@@ -7,6 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headcount import Event, Kind, Rules, sessionize
+from headcount.batch.io.event_columns import AS_NAMED
+from headcount.batch.rows import lists_of
+from headcount.batch.sessionize import sessionize_mapped
 from support.engines import DAILY_RULES, NEW_YEAR, plain, table_of
 from support.lanes import lane
 from support.stored import StoredEngine, shifted
@@ -14,12 +17,15 @@ from support.strategies import EAGER, asked_as_of, histories, rule_numbers, unce
 
 QUICK = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 STAYS = "domain, room, participant_id, user_id, user_name, join_ms, leave_ms, left_by, attributes"
+ROOM = ("room", "first_at", "last_at", "is_closed", "empty_at")
 LANES = (("interpreted", None), ("compiled", None), ("compiled", 1))
 """How each is found, and the memory: with one byte, rooms are divided among files."""
 
 
 def in_tables(folder, order, rules, as_of):
-    """Return the stays of an engine, and the join and the participant that continued into a meeting, by its id."""
+    """Return the stays of an engine, the join and the participant that continued into a meeting, by its id, the time
+    of the first event of each room, and when nobody was in a room and nothing was unconfirmed.
+    """
     stored = StoredEngine(folder, rules, subscribed=False)
     stored.append(*order)
     stored.show(as_of)
@@ -29,29 +35,32 @@ def in_tables(folder, order, rules, as_of):
             "select id, carried_join_ms, carried_participant_id from meetings where carried_join_ms is not null",
             {},
         )
+        rooms = dict(connection.query("select room, created_ms from rooms", {}))
+        empty = connection.query("select room, at_ms from marks where unconfirmed is null", {})
     stored.close()
-    return stays, sorted(carried)
+    return stays, sorted(carried), rooms, set(empty)
 
 
-def in_lane(order, name, max_memory, rules, as_of):
+def in_lane(order, name, max_memory, rules, as_of, empty_before=0):
     with lane(name):
-        found = sessionize(table_of(order), rules=rules, as_of=as_of, max_memory=max_memory)
+        found = sessionize_mapped(
+            table_of(order),
+            AS_NAMED,
+            rules=rules,
+            as_of=as_of,
+            max_memory=max_memory,
+            empty_before=empty_before,
+        )
         stays = [tuple(row.values()) for row in plain(found.stays)]
         ids, carried = found.meetings["id"].to_pylist(), []
         for piece in found.found_stays():
-            join, who = (found_column(piece.stays, name) for name in ("join", "participant_id"))
+            join, who = lists_of(piece.stays, "join", "participant_id")
             pairs = zip(piece.meetings, piece.carried, strict=True)
             carried += [(ids[meeting], join[stay], who[stay]) for meeting, stay in pairs]
+        rooms = [row for piece in found.found_rooms() for row in zip(*lists_of(piece, *ROOM), strict=True)]
     if max_memory:
         stays.sort(key=lambda row: (row[1], row[5], row[2]))
-    return stays, sorted(carried)
-
-
-def found_column(table, name):
-    from headcount.batch.rows import lists_of
-
-    (column,) = lists_of(table, name)
-    return column
+    return stays, sorted(carried), sorted(rooms)
 
 
 @QUICK
@@ -67,9 +76,17 @@ def test_stays_are_those_of_an_engine(folder, data):
         replace(shifted(event), room=rooms[number % len(rooms)])
         for number, event in enumerate(data.draw(st.permutations(history)))
     ]
-    expected = in_tables(folder, order, rules, as_of)
-    for name, max_memory in LANES:
-        assert in_lane(order, name, max_memory, rules, as_of) == expected
+    empty_before = data.draw(st.sampled_from([0, as_of - 40, as_of + 1]))
+    stays, carried, created, empty = in_tables(folder, order, rules, as_of)
+    lanes = [in_lane(order, *lane, rules, as_of, empty_before) for lane in LANES]
+    for lane_stays, lane_carried, lane_rooms in lanes:
+        assert (lane_stays, lane_carried) == (stays, carried)
+        assert [row[:4] for row in lane_rooms] == [row[:4] for row in lanes[0][2]]
+        assert all(at < empty_before and (room, at) in empty for room, *_, at in lane_rooms if at is not None)
+    if all(event.at <= as_of for event in order):
+        for room, first, last, is_closed, _ in lanes[0][2]:
+            assert created[room] == first
+            assert is_closed == ((room, last) in empty)
 
 
 @pytest.mark.parametrize(("name", "max_memory"), LANES)
@@ -88,14 +105,15 @@ def test_a_stay_that_resets_divide_is_one_and_a_stay_in_no_meeting_is_listed(fol
         )
     ]
     as_of = NEW_YEAR + 3_000_000
-    stays, carried = in_lane(order, name, max_memory, DAILY_RULES, as_of)
+    stays, carried, rooms = in_lane(order, name, max_memory, DAILY_RULES, as_of, NEW_YEAR + 1_500_000)
     times = [
         (who, (join - NEW_YEAR) // 1_000, (leave - NEW_YEAR) // 1_000)
         for _, _, who, _, _, join, leave, _, _ in stays
     ]
     assert times == [("b", 0, 20), ("a", 100, 2_000), ("b", 200, 300), ("B", 900, 1_000)]
     assert [((join - NEW_YEAR) // 1_000, who) for _, join, who in carried] == [(100, "a"), (100, "a")]
-    assert (stays, carried) == in_tables(folder, order, Rules(), as_of)
+    assert rooms == [("r", NEW_YEAR, NEW_YEAR + 2_000_000, True, NEW_YEAR + 20_000)]
+    assert (stays, carried) == in_tables(folder, order, Rules(), as_of)[:2]
 
 
 def test_stays_of_no_events_are_an_empty_table(each_lane):

@@ -2,6 +2,7 @@
 
 from tempfile import TemporaryDirectory
 
+from headcount.cluster.load import LoadSettings, load_partition
 from headcount.cluster.recovery import pasts_before, recovered
 from headcount.cluster.shard import Shard, ShardSettings
 from headcount.cluster.shard_state import Head, begin, decode_past, encode_past
@@ -9,7 +10,7 @@ from headcount.ingest.topic_records import partition_of, record_key
 from headcount.kernel.rules import Rules
 from headcount.store.archive import Archive, ArchivedEntry
 from headcount.store.open import open_store
-from headcount.store.shard_sink import ShardSink
+from headcount.store.shard_sink import ShardProgress, ShardSink
 from support.stored import DOMAIN, entry_of, meetings_in, presence_in
 
 
@@ -92,6 +93,28 @@ class ShardedEngine:
         chunks.save(begin(reached, chunks, store))
         self.states[number] = chunks
         self.memory.pop(number, None)
+
+    def backfill(self, store):
+        """Load the archive, in which everything is, into the tables of another store, and continue from there.
+
+        Return how many pasts were over.
+        """
+        size = len(self.states)
+        self.archive.advance(size, dict(enumerate(self.offsets)), {})
+        self.store, self.sink = store, ShardSink(store.database)
+        self.epoch = self.sink.begin_load(size, replace=False)
+        load = LoadSettings(self.archive.location, self.epoch, self.settings)
+        done = [load_partition(load, self.sink, number) for number in range(size)]
+        reached = {one.partition: ShardProgress(0, one.next_offset, one.time) for one in done}
+        self.sink.end_load(reached, self.epoch)
+        self.unread, self.late = [[] for _ in range(size)], []
+        for number in range(size):
+            self.lose(number)
+        with store.database.reading() as connection:
+            before = max(one.time for one in done) - self.settings.retention
+            return connection.query("select count(*) from marks where at_ms < :before", {"before": before})[
+                0
+            ][0]
 
     def repair(self, moment):
         """Let the shards remember the pasts to which late entries belong, and process these."""

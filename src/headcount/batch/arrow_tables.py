@@ -33,6 +33,7 @@ def schema_of(schema: Schema) -> pa.Schema:
 MEETINGS: Final = schema_of(sessions.MEETINGS)
 PARTICIPANTS: Final = schema_of(sessions.PARTICIPANTS)
 STAYS: Final = schema_of(sessions.STAYS)
+ROOMS: Final = schema_of(sessions.ROOMS)
 
 
 def table_of(table: Table) -> pa.Table:

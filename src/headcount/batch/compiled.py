@@ -62,6 +62,7 @@ def sessionize_tables(
     skip_invalid: bool,
     max_memory: int | None,
     threads: int | None,
+    empty_before: Ms,
     progress: Progress,
 ) -> Sessions:
     """Return the meeting sessions in `events`. Few events need no compiled code, but are read by the readers of large files."""
@@ -74,27 +75,27 @@ def sessionize_tables(
     if small_files.may_be_small(events, max_memory):
         pieces, are_few = _if_at_most(pieces, small_files.SMALL_EVENTS)
         if are_few:
-            return _interpreted(pieces, tables, rules, as_of, domain)
+            return _interpreted(pieces, tables, rules, as_of, domain, empty_before)
     if limit is not None:
         pieces, fits = _if_at_most(pieces, limit)
         if not fits:
-            return _by_division(pieces, tables, rules, as_of, domain, threads, progress)
+            return _by_division(pieces, tables, rules, as_of, domain, threads, empty_before, progress)
     collector = Collector(domain, threads)
     for piece, share in pieces:
         collector.add(piece, share)
         progress(0.5 * share, "reading")
     collected = collector.columns()
     progress(0.5, "computing")
-    return _in_memory(collected, rules, as_of, domain, threads, tables)
+    return _in_memory(collected, rules, as_of, domain, threads, empty_before, tables)
 
 
 def _interpreted(
-    pieces: Pieces, tables: EventTables, rules: Rules, as_of: Ms | None, domain: str
+    pieces: Pieces, tables: EventTables, rules: Rules, as_of: Ms | None, domain: str, empty_before: Ms
 ) -> Sessions:
     """Return the sessions of few events."""
     events = [event for piece, _ in pieces for event in events_of(piece)]
     rejects = tables.rejects if tables.rejected else None
-    return derive_sessions(by_room(events, domain), rules, as_of, rejects)
+    return derive_sessions(by_room(events, domain), rules, as_of, rejects, empty_before)
 
 
 def _piece_rows(limit: int | None) -> int:
@@ -113,7 +114,13 @@ def _if_at_most(pieces: Pieces, limit: int) -> tuple[Pieces, bool]:
 
 
 def _in_memory(
-    columns: Columns, rules: Rules, as_of: Ms | None, domain: str, threads: int, tables: EventTables
+    columns: Columns,
+    rules: Rules,
+    as_of: Ms | None,
+    domain: str,
+    threads: int,
+    empty_before: Ms,
+    tables: EventTables,
 ) -> Sessions:
     """Return the sessions of events that are all in memory."""
     now = as_of if as_of is not None else int(columns.at.max(initial=0))
@@ -121,7 +128,7 @@ def _in_memory(
     if not len(columns):
         empty = Summary(rejected=tables.rejected)
         return Sessions(Rows(MEETINGS, ()), lambda: iter(()), now, empty, rejects)
-    result = run_passes(columns, rules, now, threads)
+    result = run_passes(columns, rules, now, threads, empty_before)
     domains = _domains(columns, domain)
     dictionaries = Dictionaries(
         columns.rooms, domains, columns.user_ids, columns.user_names, result.attributes
@@ -136,6 +143,7 @@ def _in_memory(
         summary,
         rejects,
         partial(assembly.stays, ENTRIES_AT_ONCE),
+        assembly.rooms,
         threads,
     )
 
@@ -153,6 +161,7 @@ def _by_division(
     as_of: Ms | None,
     domain: str,
     threads: int,
+    empty_before: Ms,
     report: Progress,
 ) -> Sessions:
     """Return the sessions of events that do not fit into memory at once."""
@@ -169,7 +178,7 @@ def _by_division(
     )
     for number, columns in ahead(read_back, threads):
         if columns is not None:
-            result = run_passes(columns, rules, now, threads)
+            result = run_passes(columns, rules, now, threads, empty_before)
             attributes = divisions.add_attributes(result, dictionaries.attributes)
             parts.append(Spilled(result, columns, divisions.entry_files[number], threads, attributes))
         report(0.5 + 0.3 * (number + 1) / len(divisions.files), "computing")
@@ -185,7 +194,7 @@ def _by_division(
     def stays() -> Iterator[StayPiece]:
         yield from assembly.stays(ENTRIES_AT_ONCE if divisions.rows else 1)
 
-    return Sessions(assembly.meetings, participants, now, summary, rejects, stays, threads)
+    return Sessions(assembly.meetings, participants, now, summary, rejects, stays, assembly.rooms, threads)
 
 
 class _Extent(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from headcount.batch.rows import Rows
-from headcount.batch.sessions import MEETINGS, PARTICIPANTS, STAYS, Sessions, StayPiece, Summary
+from headcount.batch.sessions import MEETINGS, PARTICIPANTS, ROOMS, STAYS, Sessions, StayPiece, Summary
 from headcount.kernel.changes import Change, EventIgnored, Reason
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.meetings import Meeting, Stay, carries_into
@@ -43,7 +43,11 @@ def by_room(events: Iterable[tuple[str | None, Event]], domain: str) -> list[Roo
 
 
 def derive_sessions(
-    rooms: Sequence[RoomEvents], rules: Rules, as_of: Ms | None, rejects: Any = None
+    rooms: Sequence[RoomEvents],
+    rules: Rules,
+    as_of: Ms | None,
+    rejects: Any = None,
+    empty_before: Ms = 0,
 ) -> Sessions:
     """Return the sessions of these rooms. `as_of` is by default the time of the latest event."""
     times = [event.at for room in rooms for event in room.events]
@@ -51,12 +55,18 @@ def derive_sessions(
     counts: Counter[str] = Counter(after_as_of=sum(at > now for at in times))
     found: list[tuple[Meeting, int]] = []
     stays: list[tuple[RoomEvents, list[Stay]]] = []
+    states: list[tuple[Any, ...]] = []
     busiest, busiest_ms = None, 0
     for room in rooms:
         derived = derive(room.events, as_of=now, domain=room.domain, rules=rules)
         own = [(meeting, _participant_ms(meeting, now)) for meeting in derived.meetings]
         found += own
         stays.append((room, derived.counted))
+        own_times = [at for event in room.events if event.at <= now for at in (event.at, event.joined_at)]
+        known = [at for at in own_times if at is not None]
+        if known:
+            empty_at = max((at for at in derived.empty if at < empty_before), default=None)
+            states.append((room.domain, room.room, min(known), max(known), derived.is_closed, empty_at))
         _count(counts, room.events, derived, rules, now)
         room_ms = sum(ms for _, ms in own)
         counts["participant_ms"] += room_ms
@@ -85,6 +95,7 @@ def derive_sessions(
         summary,
         rejects,
         lambda: iter([_stay_piece(stays, [meeting for meeting, _ in found])]),
+        lambda: iter([Rows(ROOMS, states)]),
     )
 
 

@@ -59,6 +59,13 @@ Table: TypeAlias = Any
 """`Rows`, or a `pyarrow.Table` with the same columns."""
 
 
+def taken(table: Table, numbers: Sequence[int] | Any) -> Table:
+    """Return the rows with these numbers."""
+    if isinstance(table, Rows):
+        return Rows(table.schema, [table.rows[number] for number in numbers])
+    return table.take(numbers)
+
+
 def lists_of(table: Table, *names: str) -> list[Sequence[Any]]:
     """Return columns as lists of texts, whole numbers, booleans and None. Times are milliseconds."""
     if isinstance(table, Rows):

@@ -86,16 +86,20 @@ def sessionize_mapped(
     skip_invalid: bool = False,
     max_memory: int | None = None,
     threads: int | None = None,
+    empty_before: Ms = 0,
     progress: Progress | None = None,
 ) -> Sessions:
-    """Return the meeting sessions in `events` with these columns, like `sessionize`."""
+    """Return the meeting sessions in `events` with these columns, like `sessionize`.
+
+    `found_rooms` has when each room was last empty before `empty_before`.
+    """
     require_domain(domain)
     report = progress or _no_progress
     if small_files.may_be_small(events, max_memory):
         files = small_files.read_small(events, mapping)
         if files is not None:
             rooms = by_room((event for file in files for event in file.events), domain)
-            return derive_sessions(rooms, rules, as_of)
+            return derive_sessions(rooms, rules, as_of, empty_before=empty_before)
     with batch_extra(WITHOUT_IT):
         from headcount.batch.compiled import sessionize_tables  # noqa: PLC0415 - loads Arrow
     sessions = sessionize_tables(
@@ -107,6 +111,7 @@ def sessionize_mapped(
         skip_invalid=skip_invalid,
         max_memory=max_memory,
         threads=threads,
+        empty_before=empty_before,
         progress=report,
     )
     report(1.0, "done")

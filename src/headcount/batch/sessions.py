@@ -55,6 +55,18 @@ STAYS: Final[Schema] = (
 )
 
 
+ROOMS: Final[Schema] = (
+    Column("domain", Type.WORD),
+    Column("room", Type.WORD),
+    Column("first_at", Type.TIME),
+    Column("last_at", Type.TIME),
+    Column("is_closed", Type.FLAG),
+    Column("empty_at", Type.TIME, is_optional=True),
+)
+"""Times of the first and the last event of a room, whether nobody is in it and every inferred leave is confirmed, and when that was
+so before a given time."""
+
+
 class StayPiece(NamedTuple):
     """Some stays, and those that continued into a meeting that a reset began (R7).
 
@@ -120,6 +132,8 @@ class Sessions:
     summary: Summary
     rejects: Any = field(default=None, repr=False)
     found_stays: Callable[[], Iterator[StayPiece]] = field(default=lambda: iter(()), repr=False)
+    found_rooms: Callable[[], Iterator[Table]] = field(default=lambda: iter(()), repr=False)
+    """The rooms in pieces."""
     threads: int = field(default=2, repr=False)
     """At most this many threads write the tables to files."""
 

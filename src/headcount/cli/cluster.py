@@ -125,50 +125,76 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 @cluster.command(
     "backfill",
-    examples=["headcount cluster backfill /srv/archive --output meetings/ --as-of 2026-12-01T00:00:00Z"],
+    examples=[
+        "headcount cluster backfill /srv/archive --database postgresql://headcount@db/headcount",
+        "headcount cluster backfill /srv/archive --output meetings/ --as-of 2026-12-01T00:00:00Z",
+    ],
 )
 @click.argument("archive", metavar="DIR")
 @click.option(
-    "--output", required=True, metavar="DIR", help="Where the meetings are written, as Parquet files."
-)
-@click.option("--as-of", type=TIME, help="Time up to which events count (RFC 3339).  [default: now]")
-@click.option(
-    "--master", default="", metavar="URL",
-    help="Spark master to run on.  [default: that of 'spark-submit', or local[*] without it]",
+    "--output", metavar="DIR",
+    help="Where the meetings are written as Parquet files.  [default: into the database]",
 )  # fmt: skip
+@click.option(
+    "--as-of", type=TIME,
+    help="With --output, time up to which events count (RFC 3339).  [default: now]",
+)  # fmt: skip
+@click.option("--replace", is_flag=True, help="Delete the meetings that the database has.")
+@click.option(
+    "--retention", type=DURATION, default="24h", metavar="TIME",
+    help="Retention of the live query that continues from the database.  [default: 24h]",
+)  # fmt: skip
+@click.option(
+    "--master", default="local[*]", metavar="URL", help="Spark master to run on.  [default: local[*]]"
+)
 @click.option(
     "--conf", "extra", multiple=True, metavar="NAME=VALUE", help="Further setting of Spark; repeatable."
 )
 @json_option
-@with_settings("min_stay_s", "start_alone_s", "reset_alone_s", "late_grace_s")
+@with_settings("database", *_RULES)
 def backfill_archive(
     *,
     settings: Settings,
     archive: str,
-    output: str,
+    output: str | None,
     as_of: Ms | None,
+    replace: bool,
+    retention: Ms,
     master: str,
     extra: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Derive all meetings of an archive at once, without a database."""
+    """Derive all meetings of an archive at once, into an empty database or as files.
+
+    'headcount cluster run' with the same database and archive, and an empty checkpoint, continues from there.
+    """
     _require_spark()
-    from headcount.cluster.backfill import backfill  # noqa: PLC0415 - needs Spark
-    from headcount.cluster.driver import SparkOptions, spark_session  # noqa: PLC0415 - likewise
+    from headcount.cluster.backfill import backfill, load  # noqa: PLC0415 - needs Spark
+    from headcount.cluster.driver import SparkOptions, require_server, spark_session  # noqa: PLC0415 - likewise
+    from headcount.cluster.shard import ShardSettings  # noqa: PLC0415 - likewise
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
 
-    until = new_clock().now() if as_of is None else as_of
+    if output is None:
+        require_server(settings)
+        if as_of is not None:
+            raise click.UsageError("--as-of needs --output: a database has what has happened until now")
     session = spark_session(SparkOptions(master, extra=_pairs(extra), needs_kafka=False))
     try:
-        done = backfill(session, archive, output, settings.rules(), until)
+        if output is None:
+            shard = ShardSettings(
+                settings.rules(), settings.stale_after(), settings.reorder_window(), retention
+            )
+            done = load(session, archive, settings["database"], shard, replace=replace)
+        else:
+            until = new_clock().now() if as_of is None else as_of
+            done = backfill(session, archive, output, settings.rules(), until)
     finally:
         session.stop()
     if as_json:
         emit(done._asdict())
     else:
-        echo(
-            f"{done.events:,} events in {done.partitions} partitions: {done.meetings:,} meetings in {output}"
-        )
+        where = "the database" if output is None else output
+        echo(f"{done.events:,} events in {done.partitions} partitions: {done.meetings:,} meetings in {where}")
 
 
 @cluster.command(

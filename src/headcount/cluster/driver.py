@@ -126,16 +126,21 @@ def _jars(directory: str) -> dict[str, str]:
     return {"spark.jars": ",".join(str(jar.absolute()) for jar in jars)}
 
 
-def run_live(settings: Settings, spark: SparkOptions, run: RunOptions, stopping: Event) -> None:
-    """Run a live query until it is stopped. Raise `HeadcountError` if it cannot run.
-
-    It begins an epoch: a query that runs elsewhere for the same database writes nothing more.
-    """
+def require_server(settings: Settings) -> None:
+    """Raise `BadInput` if the database of the settings is a file."""
     if file_of(settings["database"]) is not None:
         raise BadInput(
             "the results of a cluster are written by several processes: the database must be a postgresql:// URL",
             where=settings.origins["database"],
         )
+
+
+def run_live(settings: Settings, spark: SparkOptions, run: RunOptions, stopping: Event) -> None:
+    """Run a live query until it is stopped. Raise `HeadcountError` if it cannot run.
+
+    It begins an epoch: a query that runs elsewhere for the same database writes nothing more.
+    """
+    require_server(settings)
     topic = required_topic(settings)
     partitions = prepare_topic(topic, topic.topic, run.partitions)
     prepare_topic(topic, topic.inferred, partitions)

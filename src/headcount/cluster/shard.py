@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from headcount.cluster.shard_state import Chunks, Head, restored, save
-from headcount.cluster.shard_store import RoomPast, ShardStore
+from headcount.cluster.shard_store import KeyedEntry, RoomPast, ShardStore
 from headcount.engine.engine import REORDER_WINDOW_MS, Engine
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
@@ -82,10 +82,7 @@ class Shard:
         assert self.version == head.version, "a shard works on the state that it was restored from"
         now = self._store.time = max(now, head.time)
         remembered = [past for past in pasts if self._store.remember(past)]
-        self._store.append([entries])
-        while self._engine.step(now):
-            pass
-        appended, batches = self._store.take_changes()
+        appended, batches = self.process(entries, now)
         next_offset = head.next_offset if next_offset is None else next_offset
         if appended or batches or remembered or next_offset != head.next_offset:
             head.time, head.next_offset = now, next_offset
@@ -94,6 +91,33 @@ class Shard:
             save(head, chunks, self._store, appended, batches, forgotten, remembered)
             self.version = head.version
         return batches
+
+    def process(self, entries: Sequence[LogEntry], now: Ms) -> tuple[list[KeyedEntry], list[BatchChanges]]:
+        """Process entries at the time `now`, and return those that were new, and the committed batches."""
+        self._store.time = now
+        self._store.append([entries])
+        while self._engine.step(now):
+            pass
+        return self._store.take_changes()
+
+
+def derive(settings: ShardSettings, entries: Sequence[LogEntry], now: Ms) -> list[BatchChanges]:
+    """Return what a shard that has received these entries until `now` would have committed."""
+    _, batches = Shard(settings, Head(), _NoChunks()).process(entries, now)
+    return batches
+
+
+class _NoChunks:
+    """The chunks of a shard that has saved nothing."""
+
+    def get(self, number: int) -> bytes:
+        raise KeyError(number)
+
+    def put(self, number: int, value: bytes) -> None:
+        raise NotImplementedError
+
+    def remove(self, number: int) -> None:
+        raise KeyError(number)
 
 
 def round_time(newest: Ms, now: Ms) -> Ms:

@@ -36,7 +36,8 @@ def changes_of(
 class Derived(NamedTuple):
     """The meetings of a room, all its stays, what its events changed, and how many inferred leaves were overridden.
 
-    `counted` are the stays that count, in no order.
+    `counted` are the stays that count, in no order. `empty` are the times from which on
+    nobody was in the room and every inferred leave was confirmed, and `is_closed` is whether that is so at the end.
     """
 
     meetings: list[Meeting]
@@ -44,6 +45,8 @@ class Derived(NamedTuple):
     changes: list[Change]
     overrides: int
     counted: list[Stay]
+    is_closed: bool
+    empty: list[Ms]
 
 
 def derive(events: Iterable[Event], *, as_of: Ms, domain: str, rules: Rules) -> Derived:
@@ -51,7 +54,12 @@ def derive(events: Iterable[Event], *, as_of: Ms, domain: str, rules: Rules) -> 
     stretch = _fold(events, as_of, domain, rules)
     meetings = _meetings(stretch)
     counted = list(stretch.projection.stays.values())
-    return Derived(meetings, stretch.all_stays(), stretch.changes, stretch.people.overrides, counted)
+    people = stretch.people
+    is_closed = people.is_empty() and not people.unconfirmed
+    empty = [mark.at for mark in stretch.marks if not mark.unconfirmed]
+    return Derived(
+        meetings, stretch.all_stays(), stretch.changes, people.overrides, counted, is_closed, empty
+    )
 
 
 def _meetings(stretch: Stretch) -> list[Meeting]:

@@ -42,6 +42,10 @@ _ROW_GROUP: Final = 20_000
 _SMALL_BYTES: Final = 8_000_000
 _MERGED_BYTES: Final = 32_000_000
 """Files of less than `_SMALL_BYTES` are merged into files of about `_MERGED_BYTES`."""
+_WORD: Final = pa.dictionary(pa.int32(), pa.string())
+_UNIQUE: Final = {"participant_id", "event_id"}
+"""Texts that seldom repeat."""
+_BATCH_ROWS: Final = 1 << 20
 _STATE: Final = "_archive.json"
 _LAST_S: Final = 253_402_300_799
 """The last second that has a date."""
@@ -156,6 +160,60 @@ class Archive:
             key=attrgetter("order"),
         )
 
+    def events(self, partition: int, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """Return columns of the events of a partition, as far as the archive is complete, in no order.
+
+        Texts are dictionary-encoded. The calling thread reads.
+        """
+        dictionaries = {name for name in columns if _SCHEMA.field(name).type == pa.string()}
+        fields = [
+            field.with_type(_WORD) if field.name in dictionaries - _UNIQUE else field for field in _SCHEMA
+        ]
+        options = ds.ParquetReadOptions(dictionary_columns=dictionaries - _UNIQUE)
+        paths = self._complete(partition)
+        if not paths:
+            return pa.RecordBatchReader.from_batches(
+                pa.schema([field for field in fields if field.name in columns]), []
+            )
+        files = ds.dataset(
+            paths,
+            schema=pa.schema(fields),
+            format=ds.ParquetFileFormat(read_options=options),
+            filesystem=self._files,
+        )
+        return files.scanner(list(columns), batch_size=_BATCH_ROWS, use_threads=False).to_reader()
+
+    def inferred(self, partition: int) -> Iterator[ArchivedEntry]:
+        """Yield what shards have inferred in a partition, as far as the archive is complete, in no order."""
+        paths = [
+            path for path in self._complete(partition) if path.rpartition("/")[2].startswith("inferred-")
+        ]
+        return self._read_files(paths, None)
+
+    def latest(self, partition: int) -> Ms:
+        """Return when the last event of a partition was received, as far as the archive is complete; 0 if there is none."""
+        paths = [path for path in self._complete(partition) if path.rpartition("/")[2].startswith("events-")]
+        if not paths:
+            return 0
+        last = max(paths, key=lambda path: path.rpartition("/")[2])
+        with self._files.open_input_file(last) as file:
+            received = pq.ParquetFile(file).read(["received"])["received"]
+        return int(pc.max(received).cast(pa.int64()).as_py())
+
+    def _complete(self, partition: int) -> list[str]:
+        """Return the files of events of a partition whose batch has ended. Those of one batch are all complete or none is."""
+        state = self.require_state()
+        ends = {
+            "events": state.events.get(partition, 0),
+            "inferred": state.inferred.get(partition, 0),
+        }
+        found = []
+        for path in self._paths(partition, None, None):
+            name, _, offset = path.rpartition("/")[2].removesuffix(".parquet").partition("-")
+            if name in ends and int(offset.partition("-")[0]) < ends[name]:
+                found.append(path)
+        return found
+
     def entries(
         self,
         partition: int,
@@ -165,7 +223,9 @@ class Archive:
         until: Ms | None = None,
     ) -> Iterator[ArchivedEntry]:
         """Yield the entries of a partition that fulfill a condition, in no order. `since` and `until` are as in `read`."""
-        paths = list(self._paths(partition, since, until))
+        return self._read_files(list(self._paths(partition, since, until)), condition)
+
+    def _read_files(self, paths: list[str], condition: pc.Expression | None) -> Iterator[ArchivedEntry]:
         if not paths:
             return
         files = ds.dataset(paths, schema=_SNAPSHOTS, format="parquet", filesystem=self._files)

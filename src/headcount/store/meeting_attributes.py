@@ -116,11 +116,12 @@ class AttributeIndexUpdate:
         self._batch = batch
         self._stays = _with_attributes(batch)
         self._domains = self._indexed({key[0] for key in (*batch.meetings, *batch.reindexed)})
-        self._before = self._rows(self._changed())
+        self._known = self._changed()
+        self._before = self._rows(self._known)
 
     def finish(self) -> Counter[_Day]:
         """Write the differences, and return those of the numbers of meetings by day."""
-        changed = self._changed()
+        changed = self._changed(self._known)
         after = self._rows(changed)
         removed, added = self._before - after, after - self._before
         if removed:
@@ -137,14 +138,20 @@ class AttributeIndexUpdate:
             found |= {domain for (domain,) in self._connection.query(text, values)}
         return found
 
-    def _changed(self) -> list[_Meeting]:
-        """Return the meetings, as stored now, that the batch writes as a whole, and those of corrected times."""
+    def _changed(self, known: Iterable[_Meeting] = ()) -> list[_Meeting]:
+        """Return the meetings, as stored now, that the batch writes as a whole, those of corrected times, and known ones.
+
+        The last meeting before a corrected time is another one if the batch has inserted one in between.
+        """
         batch, domains = self._batch, self._domains
         if not domains:
             return []
         found: dict[str, _Meeting] = {}
         ids: dict[str, list[str]] = {}
-        for domain, name in batch.meetings:
+        for domain, name in {
+            **batch.meetings,
+            **dict.fromkeys((domain, name) for domain, _, name, *_ in known),
+        }:
             if domain in domains:
                 ids.setdefault(domain, []).append(name)
         for domain, names in ids.items():

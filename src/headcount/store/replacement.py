@@ -55,6 +55,10 @@ _COMPARED: Final = tuple(
     table for table in _TABLES if table not in {"attribute_keys", "rooms", "deferred_rooms", "long_values"}
 )
 """Keys and long values of stays that were corrected remain."""
+_CONSEQUENCES: Final = (
+    "pending_rollups", "published_meetings", "pending_notifications", "superseded_meetings", "corrections",
+)  # fmt: skip
+"""Further tables that only an engine writes. Messages that were written remain."""
 _EMPTY: Final = dict.fromkeys(
     ("meeting_counts", "ended_meeting_counts", "meeting_attribute_counts"), "meetings = 0"
 )
@@ -85,6 +89,12 @@ def first_difference(current: Database, rebuilt: Database) -> str | None:
                         f"{table}: the table has {mine or 'nothing'}, the log leads to {theirs or 'nothing'}"
                     )
     return None
+
+
+def clear_tables(connection: Connection) -> None:
+    """Delete everything that follows from a log which is elsewhere, and what was inferred from it."""
+    for table in (*_TABLES, *_CONSEQUENCES, "entries", "shards"):
+        connection.run_text(f"delete from {table}")  # noqa: S608 - our own
 
 
 def replace_tables(source: Database, target: Database) -> None:

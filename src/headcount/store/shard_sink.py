@@ -6,7 +6,7 @@ driver of the current epoch may write, so a driver that was replaced writes noth
 Responsible for one transaction per round. Must not know how a round was computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from headcount.kernel.events import Ms
@@ -14,6 +14,7 @@ from headcount.store.cell import CellRule, read_cell
 from headcount.store.database import Connection, Database, LeadershipLost, StoreError
 from headcount.store.projections import write_messages, write_rows
 from headcount.store.records import BatchChanges
+from headcount.store.replacement import clear_tables
 
 QUERY_TIMEOUT_MS: Final[Ms] = 15_000
 """A live query reports every second, also without events. One that has not reported for this time does not run."""
@@ -21,6 +22,8 @@ QUERY_TIMEOUT_MS: Final[Ms] = 15_000
 
 _INFERRED: Final = 1_000
 """After this number of entries that shards have inferred, the cursor of the log moves past them."""
+_LOADING: Final = -1
+"""The round of a shard until all are loaded. No round follows it, so no live query can write."""
 
 
 class StateMismatch(StoreError):
@@ -76,11 +79,15 @@ class ShardSink:
 
         Then rooms would be in other shards than before, and their state would be lost.
         """
-        known = len(self.shards())
-        if known not in (0, shards):
+        known = self.shards()
+        if len(known) not in (0, shards):
             raise StateMismatch(
-                f"the topic has {shards} partitions, and the tables were written by {known} shards: the number of"
+                f"the topic has {shards} partitions, and the tables were written by {len(known)} shards: the number of"
                 " partitions cannot change. Use a new database, topic and checkpoint"
+            )
+        if _is_loading(known):
+            raise StateMismatch(
+                "a backfill of this database has not ended: run 'headcount cluster backfill' again"
             )
         with self._database.writing() as connection:
             connection.write("insert_shard", [(shard, *ShardProgress()) for shard in range(shards)])
@@ -98,13 +105,12 @@ class ShardSink:
     def shards(self) -> dict[int, ShardProgress]:
         """Return how far each shard has come."""
         with self._database.reading() as connection:
-            return {shard: ShardProgress(*row) for shard, *row in connection.rows("select_shards")}
+            return _shards(connection)
 
     def report(self, progress: Progress, epoch: int) -> None:
         """Record how far the live query has come; its numbers are added. Raise `LeadershipLost` as `write` does."""
         with self._database.writing() as connection:
-            if connection.lock_epoch() != epoch:
-                raise LeadershipLost("another driver runs this cell now")
+            _require_epoch(connection, epoch)
             connection.run("report_progress", **progress._asdict())
         # Not in the same transaction: it waits for those of the shards, and they must not wait for it.
         with self._database.writing() as connection:
@@ -138,19 +144,54 @@ class ShardSink:
         before was the last one written, and `StoreBusy` if a retry may succeed.
         """
         with self._database.writing() as connection:
-            if connection.lock_epoch() != epoch:
-                raise LeadershipLost("another driver runs this cell now")
+            _require_epoch(connection, epoch)
             if connection.run("advance_shard", shard=shard, **reached._asdict()) != 1:
                 self._require_written(connection, shard, reached.round)
                 return False
             write_rows(connection, *batches)
             inferred = [entry for batch in batches for entry in batch.inferred]
-            if (
-                inferred
-            ):  # without the lock of the log: nobody reads it by position, and shards would wait for it
+            if inferred:
+                # Without the lock of the log: nobody reads it by position, and shards would wait for it.
                 connection.write("insert_entries", inferred)
             write_messages(connection, batches)
         return True
+
+    def begin_load(self, shards: int, *, replace: bool) -> int:
+        """Begin to load tables, which must be empty, or are emptied: those of a load that did not end, or with `replace`.
+
+        Return the epoch of this load: whatever else writes is stopped. Raise `StoreError` if the tables are not empty, or if the
+        database has a log of its own; then nothing has changed.
+        """
+        with self._database.writing() as connection:
+            connection.run("increment_epoch")
+            if connection.row("select_own_entry") is not None:
+                raise StoreError(
+                    "this database has a log of events of its own, from a server without a cluster: use another database"
+                )
+            is_loading = _is_loading(_shards(connection))
+            if connection.row("select_loaded_room") is not None and not (replace or is_loading):
+                raise StoreError(
+                    "the database has meetings already: use a new one, or replace its meetings with --replace"
+                )
+            clear_tables(connection)
+            connection.write("insert_shard", [(shard, _LOADING, 0, 0) for shard in range(shards)])
+            return connection.lock_epoch()
+
+    def load(self, batch: BatchChanges, epoch: int) -> None:
+        """Write the rows of a batch and what it inferred, and no messages. Raise `LeadershipLost` and `StoreBusy` as `write` does."""
+        with self._database.writing() as connection:
+            _require_epoch(connection, epoch)
+            write_rows(connection, batch)
+            if batch.inferred:
+                connection.write("insert_entries", batch.inferred)
+
+    def end_load(self, reached: Mapping[int, ShardProgress], epoch: int) -> None:
+        """Record what each shard has reached, from where a live query continues, and request the usage of everything."""
+        with self._database.writing() as connection:
+            _require_epoch(connection, epoch)
+            connection.write("end_load_of_shard", [(*one, shard) for shard, one in sorted(reached.items())])
+            connection.run_text("delete from pending_rollups")
+            connection.run("insert_all_pending_rollups")
 
     @staticmethod
     def _require_written(connection: Connection, shard: int, number: int) -> None:
@@ -163,3 +204,17 @@ class ShardSink:
                 " and the database do not belong together. If one of them was lost or restored, give an empty"
                 " --checkpoint: the query then continues from the database and the archive"
             )
+
+
+def _shards(connection: Connection) -> dict[int, ShardProgress]:
+    return {shard: ShardProgress(*row) for shard, *row in connection.rows("select_shards")}
+
+
+def _is_loading(shards: Mapping[int, ShardProgress]) -> bool:
+    return any(one.round == _LOADING for one in shards.values())
+
+
+def _require_epoch(connection: Connection, epoch: int) -> None:
+    """Raise `LeadershipLost` if another process has begun an epoch. None can begin until this transaction ends."""
+    if connection.lock_epoch() != epoch:
+        raise LeadershipLost("another driver runs this cell now")

@@ -62,8 +62,8 @@ MAX_ATTRIBUTES = (1 << (63 - ABOVE_LEFT_BY)) - 2
 """The largest code of attributes that an entry has room for."""
 
 # Columns of the array of counts by room.
-MEETING_COUNT, ENTRY_COUNT, APART_COUNT = range(3)
-ROOM_COUNTS = 3
+MEETING_COUNT, ENTRY_COUNT, APART_COUNT, FIRST_AT, LAST_AT, EMPTY_AT, IS_CLOSED = range(7)
+ROOM_COUNTS = 7
 
 # Positions in the array of counters: events that changed nothing, stays that do not count, and ties of names.
 DUPLICATE_JOINS, ORPHAN_LEAVES, DUPLICATES, CANCELLED, OUTRANKED = range(5)
@@ -125,6 +125,8 @@ class Stays(NamedTuple):
     attributes: Int32s
     follows: Int32s
     """The stay before, in a chain of stays that a reported leave would merge; else -1."""
+    confirmed: Int64s
+    """When an inferred leave was confirmed, or NEVER. Other stays have no value."""
 
 
 class Closings(NamedTuple):
@@ -219,7 +221,8 @@ class RoomEvents(NamedTuple):
     """The events of all rooms: those of room r lie in `events` from starts[r] to starts[r + 1].
 
     `entries` are the same words: the entries of a room replace its events, and after them come its stays in no meeting.
-    `counts` has the number of meetings, of entries, and of these stays of each room.
+    `counts` has the number of meetings, of entries, and of these stays of each room, the times of the first and the last event,
+    when it last became empty before some time (NO_ROW if never), and whether it is empty for good: see `end_of_past`.
     """
 
     starts: Int64s
@@ -243,7 +246,7 @@ def new_participants(size: int) -> Participants:
 
 def new_stays(size: int) -> Stays:
     """Return room for `size` stays."""
-    return Stays(*_arrays(size, "881444444"))
+    return Stays(*_arrays(size, "8814444448"))
 
 
 def new_meetings(size: int) -> Meetings:

@@ -83,11 +83,11 @@ class Result:
         return room, begins[room] + np.arange(len(room))
 
 
-def run_passes(columns: Columns, rules: Rules, as_of: Ms, threads: int) -> Result:
-    """Return the meetings of all events in `columns` as of `as_of`."""
-    result = _run_passes(columns, rules, as_of, threads)
+def run_passes(columns: Columns, rules: Rules, as_of: Ms, threads: int, empty_before: Ms = 0) -> Result:
+    """Return the meetings of all events in `columns` as of `as_of`. `empty_before`: see `partition.end_of_past`."""
+    result = _run_passes(columns, rules, as_of, threads, empty_before)
     if result.counters[NAME_TIES] and not len(columns.names.user_id_rank):
-        return _run_passes(columns.ranked(), rules, as_of, threads)
+        return _run_passes(columns.ranked(), rules, as_of, threads, empty_before)
     return result
 
 
@@ -104,8 +104,8 @@ class _Rooms:
     after_as_of: int
 
 
-def _run_passes(columns: Columns, rules: Rules, as_of: Ms, threads: int) -> Result:
-    rooms = _room_by_room(columns, rules, as_of, threads)
+def _run_passes(columns: Columns, rules: Rules, as_of: Ms, threads: int, empty_before: Ms) -> Result:
+    rooms = _room_by_room(columns, rules, as_of, threads, empty_before)
     order = np.argsort(rooms.meetings.start, kind="stable")
     room = np.repeat(np.arange(len(rooms.counts), dtype=np.int32), rooms.counts[:, MEETING_COUNT])
     counts = rooms.meetings.entries[order]
@@ -138,7 +138,7 @@ class _Scratch:
     spare: WordRows
 
 
-def _room_by_room(columns: Columns, rules: Rules, as_of: Ms, threads: int) -> _Rooms:
+def _room_by_room(columns: Columns, rules: Rules, as_of: Ms, threads: int, empty_before: Ms) -> _Rooms:
     """Return the meetings of each room, and their entries in place of its events."""
     starts, events, after_as_of = _by_room(columns, as_of, threads)
     rooms = RoomEvents(
@@ -164,6 +164,7 @@ def _room_by_room(columns: Columns, rules: Rules, as_of: Ms, threads: int) -> _R
                 scratch.spare,
                 rules,
                 as_of,
+                empty_before,
                 scratch.meetings,
                 found,
                 careful,

@@ -20,12 +20,17 @@ from headcount.batch.passes.layout import (
     COUNTERS,
     CURSORS,
     DROPPED,
+    EMPTY_AT,
     ENTRY_COUNT,
+    FIRST_AT,
+    FIRST_INFERRED,
     IMPLIED,
     INFERRED_SHIFT,
+    IS_CLOSED,
     KEY_HIGH,
     KEY_LOW,
     KIND_END,
+    LAST_AT,
     MEETING_COUNT,
     NO_ROW,
     PENDING_STAYS,
@@ -185,6 +190,7 @@ def sessionize_rooms(
     spare: WordRows,
     rules: Rules,
     as_of: Ms,
+    empty_before: Ms,
     meetings: Meetings,
     next_meeting: int,
     careful: bool,
@@ -193,7 +199,7 @@ def sessionize_rooms(
 
     Meetings are written from `next_meeting` on. Returns the room behind the last one that is complete, and the position
     behind the last meeting: before a room whose merged attributes have no room in `state.merges`, it returns early.
-    `careful`: see `pair`. Stays are overwritten room by room, so that memory which is not needed is never touched.
+    `empty_before`: see `end_of_past`. `careful`: see `pair`. Stays are overwritten room by room, so that memory which is not needed is never touched.
     """
     stays, cursor = state.stays, state.cursor
     for room in range(first, last):
@@ -201,6 +207,10 @@ def sessionize_rooms(
         events = rooms.events[start:end]
         if not is_in_order(events):
             sort_by_time(events, spare)
+        if end > start:
+            # Entries replace the events below.
+            rooms.counts[room, FIRST_AT] = events[0, WORD] >> np.uint64(TIME_SHIFT)
+            rooms.counts[room, LAST_AT] = events[end - start - 1, WORD] >> np.uint64(TIME_SHIFT)
         size = 2
         while size < 2 * (end - start):
             size *= 2
@@ -218,6 +228,7 @@ def sessionize_rooms(
         meeting = fold(stays, n_stays, state.closings, cursor[CLOSINGS], cutoff, meetings, next_meeting)
         apart = count_entries(stays, n_stays, cutoff, meetings, next_meeting, meeting)
         count_ignored_stays(stays, n_stays, rules, as_of, state.counters)
+        empty_at, is_closed = end_of_past(stays, n_stays, empty_before)
         needed = place_entries(meetings, next_meeting, meeting, start)
         if needed + apart <= end - start:
             write_entries(
@@ -226,6 +237,7 @@ def sessionize_rooms(
             order_all_ties(meetings, next_meeting, meeting, rooms.entries, state.names)
         rooms.counts[room, MEETING_COUNT], rooms.counts[room, ENTRY_COUNT] = meeting - next_meeting, needed
         rooms.counts[room, APART_COUNT] = apart
+        rooms.counts[room, EMPTY_AT], rooms.counts[room, IS_CLOSED] = empty_at, is_closed
         next_meeting = meeting
     return last, next_meeting
 
@@ -260,6 +272,27 @@ def order_all_ties(meetings: Meetings, first: int, last: int, entries: Int64Rows
     for m in range(first, last):
         until = meetings.until[m]
         order_ties(entries, until - meetings.entries[m], until, names.participant, names.offsets, names.text)
+
+
+@compiled
+def end_of_past(stays: Stays, size: int, before: Ms) -> Any:
+    """Return when the room last became empty before a time, and whether it is empty for good.
+
+    It is empty where nobody is in it, and every inferred leave until then is confirmed: nothing before has an effect on later stays.
+    The time is NO_ROW if there is none.
+    """
+    empty_at, until = np.int64(NO_ROW), np.int64(NO_ROW)
+    for stay in range(size):
+        left_by = stays.left_by[stay]
+        if left_by == DROPPED:
+            continue
+        if until < stays.join[stay] and until < before:
+            empty_at = until
+        end = stays.confirmed[stay] if left_by > FIRST_INFERRED else stays.leave[stay]
+        until = max(until, end)
+    if until < before:
+        empty_at = until
+    return empty_at, until < NEVER
 
 
 @compiled

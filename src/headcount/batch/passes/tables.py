@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS, STAYS, TIME, WORD
+from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS, ROOMS, STAYS, TIME, WORD
 from headcount.batch.passes.arrow_arrays import flags, numbers, words
 from headcount.batch.passes.columns import Columns
 from headcount.batch.passes.hash_keys import lowest, word_at, words_for
@@ -23,7 +23,11 @@ from headcount.batch.passes.layout import (
     ABOVE,
     ABOVE_LEFT_BY,
     BELOW,
+    EMPTY_AT,
+    FIRST_AT,
+    IS_CLOSED,
     JOIN,
+    LAST_AT,
     LEAVE,
     LEFT_BY_BITS,
     LEFT_BY_NAMES,
@@ -321,6 +325,22 @@ class Assembly:
             for first, last in _windows(sittings, part.stays_at_once or stays_at_once):
                 yield self._stay_piece(part, sittings.between(first, last), own)
             before += len(own)
+
+    def rooms(self) -> Iterator[pa.Table]:
+        """Yield all rooms with events until `as_of`."""
+        domains = self._dictionaries.domains.dictionary_encode()
+        for part in self._parts:
+            room = np.flatnonzero(np.diff(part.result.room_starts)).astype(np.int32)
+            counts = part.result.room_counts[room]
+            columns = [
+                words(domains.indices.to_numpy()[room], domains.dictionary),
+                words(room, self._dictionaries.rooms),
+                numbers(np.ascontiguousarray(counts[:, FIRST_AT]), TIME),
+                numbers(np.ascontiguousarray(counts[:, LAST_AT]), TIME),
+                flags(counts[:, IS_CLOSED] == 1),
+                numbers(np.ascontiguousarray(counts[:, EMPTY_AT]), TIME, counts[:, EMPTY_AT] == NO_ROW),
+            ]
+            yield pa.table(columns, schema=ROOMS)
 
     def _stay_piece(self, part: Part, sittings: Sittings, number_of: Int64s) -> StayPiece:
         entries = part.entries_of(sittings)

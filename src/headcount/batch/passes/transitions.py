@@ -179,6 +179,7 @@ def apply_signs(t: Ms, k: int, place: int, room: PairingState) -> None:
         add_names(stay, k, not reopens, True, room)
         close_stay(t, left_by_of(transition, signs, room.signs.reason[k]), place, room)
         if transition & BY_INFERENCE:
+            stays.confirmed[stay] = NEVER
             if participants.unconfirmed[place] == NO_ROW:
                 participants.unconfirmed[place] = stay
                 participants.merged_user_id_row[place] = stays.user_id_row[stay]
@@ -187,6 +188,8 @@ def apply_signs(t: Ms, k: int, place: int, room: PairingState) -> None:
                 add_merged_names(k, place, room)
             participants.unconfirmed_last[place] = stay
     if after in (IN, OUT):
+        if participants.unconfirmed[place] != NO_ROW:
+            confirm(t, place, room)
         participants.unconfirmed[place] = NO_ROW
     if transition & OPENS:
         stay = open_stay(t, place, participants.row[place], room)
@@ -214,6 +217,17 @@ def add_merged_names(k: int, place: int, room: PairingState) -> None:
     participants.merged_attributes[place] = with_attributes(
         participants.merged_attributes[place], k, True, True, room
     )
+
+
+@compiled
+def confirm(t: Ms, place: int, room: PairingState) -> None:
+    """Record that no leave can belong to the stays of the participant with inferred leaves from `t` on."""
+    participants, stays = room.participants, room.stays
+    part = participants.unconfirmed_last[place]
+    while part != participants.unconfirmed[place]:
+        stays.confirmed[part] = t
+        part = stays.follows[part]
+    stays.confirmed[part] = t
 
 
 @compiled

@@ -16,6 +16,26 @@ set round = :round,
 where shard = :shard
   and round = :round - 1
 
+-- name: end_load_of_shard
+update shards
+set round = ?,
+  next_offset = ?,
+  time_ms = ?
+where shard = ?
+
+-- name: select_loaded_room
+select 1
+from rooms
+limit 1
+
+-- name: select_own_entry
+-- Origin 2 is inferred: all that a cluster has here. Others are at the beginning, if there are any.
+select 1
+from entries
+where origin <> 2
+order by position
+limit 1
+
 -- name: select_shard_round
 select round
 from shards
