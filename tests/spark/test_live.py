@@ -1,9 +1,13 @@
 """The live query on a real broker, Spark and PostgreSQL: what it writes is what one engine writes, whatever is killed."""
 
 import json
+import os
 import subprocess
 import sys
 import time
+from itertools import chain, groupby
+from operator import attrgetter
+from pathlib import Path
 from random import Random
 
 import pyarrow as pa
@@ -11,34 +15,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from headcount import sessionize
-from headcount.ingest.topic_records import encode_record, record_key
+from headcount.engine.engine import REORDER_WINDOW_MS
+from headcount.ingest.topic_records import decode_record, encode_record, record_key
 from headcount.kernel.events import Event, Kind
+from headcount.kernel.rules import Rules
+from headcount.limits import Limits
+from headcount.store.archive import Archive
+from headcount.store.records import SNAPSHOT, Origin
+from headcount.store.replacement import first_difference
+from support import TESTS
 from support.engines import kernel
 from support.engines import meetings_in as meetings_of
-from support.live_query import LiveQuery, kill_all, processes_of
-from support.stored import DOMAIN, entry_of, meetings_in
+from support.live_query import PATIENCE_S, LiveQuery, kill_all, processes_of
+from support.lives import lives, tidy_life
+from support.message_receiver import Receiver, as_received, inside
+from support.stored import DOMAIN, StoredEngine, entry_of, meetings_in
 
 HOUR = 3_600_000
-
-
-def history(seed, rooms, until):
-    """Events of some rooms in the last hours, in the order in which they arrive: out of order, repeated and late."""
-    chance = Random(seed)
-    events = []
-    for number in range(rooms):
-        room, at = f"room-{number}", until - 6 * HOUR + chance.randrange(HOUR)
-        while at < until - HOUR:
-            who, length = chance.choice("abcde"), chance.choice((5_000, 40_000, 700_000, 1_500_000))
-            known = {"user_id": who.upper(), "user_name": f"Name of {who}"}
-            events.append((at, Event(Kind.JOIN, room, at, who, **known)))
-            if chance.random() < 0.9:
-                joined = at if chance.random() < 0.2 else None
-                events.append((at + length, Event(Kind.LEAVE, room, at + length, who, joined_at=joined)))
-            if chance.random() < 0.03:
-                events.append((at + length, Event(Kind.END, room, at + length)))
-            at += chance.choice((0, 3_000, 60_000, 900_000))
-    late = [(at + chance.choice((0, 0, 0, 2_000, 90_000, 1_200_000)), event) for at, event in events]
-    return [event for _, event in sorted([*late, *chance.sample(late, 20)], key=lambda pair: pair[0])]
 
 
 def records(events):
@@ -63,19 +56,25 @@ def now():
     return time.time_ns() // 1_000_000
 
 
-def test_a_history_is_as_the_kernel_says_whatever_dies_meanwhile(query, broker, postgres):
-    """Driver and workers are killed, servers start again, the checkpoint is lost, and the rest of the history follows."""
-    until = now()
-    events = history(1, 40, until)
-    parts = [events[start : start + 300] for start in range(0, len(events), 300)]
+def test_a_history_is_as_one_engine_writes_it_whatever_dies_meanwhile(
+    query, broker, postgres, tmp_path, monkeypatch
+):
+    """All kinds of events arrive, and each part of the system dies once, and the checkpoint is lost. A receiver knows what is so."""
+    until = now() - HOUR
+    sent = [encode_record(entry) for entry in lives(1, 20, until - 3 * HOUR, until)]
+    order = tmp_path / "order to die"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *filter(None, [os.getenv("PYTHONPATH")])]))
+    query.command[2:3] = ["support.dying_query", str(order)]
+    query.store.messages.stream_opened(DOMAIN, now())
     query.start()
-    sent = 0
-    for number, part in enumerate(parts):
-        broker.produce(query.topic, records(part))
-        sent += len(part)
+    for number, start in enumerate(range(0, len(sent), 250)):
         if number == 1:
-            time.sleep(1.5)
-            query.kill()
+            order.touch()
+        broker.produce(query.topic, sent[start : start + 250])
+        if number == 1:
+            query.process.wait(PATIENCE_S)
+            assert not order.exists()
+            assert batches(query, "offsets") == batches(query, "commits") + 1
             query.start()
         elif number == 2:
             kill_python_workers(query)
@@ -87,14 +86,55 @@ def test_a_history_is_as_the_kernel_says_whatever_dies_meanwhile(query, broker, 
             query.kill()
             query.lose_checkpoint()
             query.start()
-    query.until_processed(sent, 120)
-    expected = kernel(events, as_of=until + HOUR, domain=DOMAIN)
+    query.until_read(len(sent))
+    query.store.usage_rollup.finish()
+    alone = engine_on(tmp_path, [decode_record(*record, now(), Limits()) for record in sent])
+    assert first_difference(alone.store.database, query.store.database) is None
+    entries = [entry for entry in alone.store.log.after(0, 100_000) if entry.kind != SNAPSHOT]
+    expected = kernel([entry.event for entry in entries], as_of=now(), domain=DOMAIN)
     assert meetings_in(query.store) == expected
-    query.until(lambda: archived(query) >= sent, 90)
+    imported = {entry.room for entry in entries if entry.origin == Origin.IMPORTED}
+    heard = Receiver(query.store.messages.after(0, limit=100_000))
+    assert heard.meetings == as_received(meeting for meeting in expected if meeting.room not in imported)
+    live = [entry.event for entry in entries if entry.room not in imported]
+    assert heard.inside == inside(live, Rules(), now()) != set()
+    query.until(lambda: is_archived(query, len(sent), len(alone.inferred_keys())))
     assert query.stop() == 0
-    assert meetings_of(sessionize(str(query.archive), as_of=until + HOUR, domain=DOMAIN)) == expected
-    output = query.archive.parent / "meetings"
-    command = ["cluster", "backfill", query.archive, "--output", output, "--as-of", until + HOUR, "--json"]
+    assert meetings_of(sessionize(str(query.archive), as_of=now(), domain=DOMAIN)) == expected
+    require_backfilled(query.archive, expected)
+    alone.close()
+
+
+def batches(query, folder):
+    """Return the number of the last batch that has a file in a folder of the checkpoint, or -1."""
+    checkpoint = Path(query.command[query.command.index("--checkpoint") + 1])
+    names = (path.name for path in (checkpoint / folder).iterdir())
+    return max((int(name) for name in names if name.isdigit()), default=-1)
+
+
+def engine_on(folder, entries):
+    """Return the store of one engine, and the engine, after these entries."""
+    alone = StoredEngine(folder, batch_size=100_000, stopwatch=None)
+    alone.append_entries(entries)
+    alone.show(now())
+    alone.store.usage_rollup.finish()
+    return alone
+
+
+def is_archived(query, events, inferred):
+    """Return whether the archive has so many events, and at least so many inferred ones."""
+    state = Archive(str(query.archive)).state()
+    return (
+        state is not None
+        and sum(state.events.values()) == events
+        and sum(state.inferred.values()) >= inferred
+    )
+
+
+def require_backfilled(archive, expected):
+    """Raise if a backfill of the archive has other meetings than these."""
+    output = archive.parent / "meetings"
+    command = ["cluster", "backfill", archive, "--output", output, "--as-of", now(), "--json"]
     done = subprocess.run(
         [sys.executable, "-m", "headcount.cli", *map(str, command)],
         check=True,
@@ -104,11 +144,6 @@ def test_a_history_is_as_the_kernel_says_whatever_dies_meanwhile(query, broker, 
     assert json.loads(done.stdout)["meetings"] == len(expected)
     found = [pq.read_table(path) for path in output.glob("partition=*/meetings.parquet")]
     assert sorted(pa.concat_tables(found)["id"].to_pylist()) == sorted(meeting.id for meeting in expected)
-
-
-def archived(query):
-    """Return how many events are in the archive."""
-    return sum(pq.read_metadata(path).num_rows for path in query.archive.rglob("*.parquet"))
 
 
 def kill_python_workers(query):
@@ -123,21 +158,48 @@ def kill_python_workers(query):
     kill_all(workers())
 
 
-def test_a_record_that_cannot_be_read_is_a_dead_letter_and_stops_nothing(query, broker):
-    good = records([Event(Kind.JOIN, "r", now() - HOUR, "ann"), Event(Kind.LEAVE, "r", now() - 1_000, "ann")])
+def test_a_backlog_of_hours_is_not_late_and_bad_records_in_it_are_dead_letters(query, broker, tmp_path):
+    """The messages are those of one engine which read each event when it was received, and nothing is corrected."""
+    until, chance = now() - HOUR, Random(7)
+    rooms = [
+        tidy_life(f"room-{number}", until - 2 * HOUR, until, chance, delays=(0, 50, 150))
+        for number in range(20)
+    ]
+    entries = sorted(chain(*rooms), key=attrgetter("received"))
     value = json.dumps({"domain": DOMAIN, "room": "r", "kind": "wave", "at": now() / 1_000}).encode()
-    broker.produce(query.topic, [good[0], (record_key(DOMAIN, "r"), value), (b"other", value), good[1]])
+    bad = [(record_key(DOMAIN, "r"), value), (b"other", value)]
+    middle = len(entries) // 2
+    sent = [*map(encode_record, entries[:middle]), *bad, *map(encode_record, entries[middle:])]
+    times = [entry.received for entry in (*entries[:middle], *[entries[middle]] * 2, *entries[middle:])]
+    query.topic = broker.received_at(4, sent, times)
+    query.command[query.command.index("--log") + 1] = f"kafka://{broker.servers}/{query.topic}"
+    query.store.messages.stream_opened(DOMAIN, now())
     query.start()
-    query.until_processed(4)
+    query.until_processed(len(sent))
     found = broker.consume(f"{query.topic}.dead-letters", 2)
     reasons = [dict(message.headers())["reason"].decode() for message in found]
     assert sorted(message.key() for message in found) == [b"default/r", b"other"]
     assert any("must be one of [join, leave, end]" in reason for reason in reasons)
     assert any("must be 'default/r'" in reason for reason in reasons)
     assert [message.value() for message in found] == [value, value]
-    (meeting,) = meetings_in(query.store)
-    assert meeting.participants[0].participant_id == "ann"
+    live = StoredEngine(tmp_path, stopwatch=None)
+    for received, together in groupby(entries, attrgetter("received")):
+        live.append_entries(list(together))
+        live.show(received - REORDER_WINDOW_MS)
+    live.show(now())
+    live.store.usage_rollup.finish()
+    query.store.usage_rollup.finish()
+    assert first_difference(live.store.database, query.store.database) is None
+    assert messages_of(query.store) == messages_of(live.store)
+    assert not any(name.startswith("met-upd-") for name, *_ in messages_of(query.store))
     assert query.stop() == 0
+    live.close()
+
+
+def messages_of(store):
+    """Return all that messages have, except when they were written."""
+    found = store.messages.after(0, limit=100_000)
+    return sorted((one.id, one.type, one.room, one.at, one.payload) for one in found)
 
 
 def test_what_came_too_late_is_repaired(query, broker):
@@ -193,6 +255,6 @@ def test_deadlines_come_without_new_events_and_a_second_query_replaces_the_first
     first = query.process
     query.process = None
     second.start()
-    assert first.wait(60) == 2
+    assert first.wait(PATIENCE_S) == 2
     assert "another driver runs this cell now" in query.log.read_text()
     assert second.stop() == 0

@@ -12,9 +12,9 @@ from pathlib import Path
 from headcount.store.open import open_store
 from headcount.store.shard_sink import ShardSink
 from support.kafka import CONNECTOR
-from support.servers import PATIENCE_S
 
-START_S = 120
+START_S = PATIENCE_S = 240
+"""Spark, a broker and a database start on the same machine as other tests."""
 
 
 def processes_of(session):
@@ -65,6 +65,14 @@ class LiveQuery:
     def until_processed(self, entries, patience_s=PATIENCE_S):
         """Wait until so many entries and dead letters are processed, and everything is decided that they decide."""
         self.until(lambda: self._count() >= entries, patience_s)
+        rounds = self._batches()
+        self.until(lambda: self._batches() >= rounds + 2)
+
+    def until_read(self, records):
+        """Wait until so many records are read, whatever was killed meanwhile, and everything is decided that they decide."""
+        self.until(
+            lambda: sum(shard.next_offset for shard in self.sink.shards().values()) == records, PATIENCE_S
+        )
         rounds = self._batches()
         self.until(lambda: self._batches() >= rounds + 2)
 

@@ -1,5 +1,6 @@
 """Random lives of rooms as log entries: what sources report and what they lose, in the order of receipt."""
 
+from operator import attrgetter
 from random import Random
 
 import msgspec
@@ -101,5 +102,6 @@ def lives(seed, rooms, since, until, **options):
             entries += tidy_life(name, since, until, chance, origin=Origin.IMPORTED)
         else:
             entries += wild_life(name, since, until, chance, **options)
-    entries += chance.sample(entries, len(entries) // 20)
-    return sorted(entries, key=lambda entry: entry.received)
+    entries.sort(key=attrgetter("received"))
+    entries += chance.sample(entries[: len(entries) * 9 // 10], len(entries) // 20)
+    return sorted(entries, key=attrgetter("received"))
