@@ -125,12 +125,12 @@ class ShardSink:
     def forget_query(self) -> None:
         """Record that no live query runs for this database: an engine of its own does.
 
-        What the shards have inferred is in the log of the database, and processed.
+        What the shards have inferred is in the log of the database, and processed. Events behind it are not: a server
+        accepts them before its engine leads.
         """
         with self._database.writing() as connection:
             if connection.run("forget_query"):
-                end, _ = connection.row("select_log_end") or (0, 0)
-                connection.run("set_cursor", cursor=end)
+                connection.run("skip_inferred_entries")
 
     def occupancy(self) -> Occupancy:
         """Return what the rooms of all shards have in total. Reads all open stays."""

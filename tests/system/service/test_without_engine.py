@@ -14,6 +14,7 @@ from headcount.store.open import open_store
 from headcount.store.shard_sink import Progress, ShardSink
 from support import ROOT
 from support.archives import write_archive
+from support.lives import HOUR, lives
 from support.running_service import Running, headcount
 from support.shards import ShardedEngine
 from support.stored import entry_of
@@ -137,10 +138,25 @@ def test_the_server_that_leads_delivers_and_the_driver_keeps_its_epoch(cluster, 
     server.start()
 
 
-def test_a_server_with_an_engine_that_takes_over_expects_no_live_query(cluster, tmp_path, database):
+def test_a_server_with_an_engine_that_takes_over_continues_where_the_cluster_stopped(
+    cluster, tmp_path, database
+):
+    """It derives nothing again from what shards inferred, and misses no event that came before it leads."""
+    start = now() - 4 * HOUR
+    cluster.append_entries(lives(1, 5, start, start + 2 * HOUR))
+    cluster.show(now() - REORDER_WINDOW_MS)
+    assert cluster.inferred_keys()
+    before = cluster.meetings()
+    early = [
+        Event(kind, "new", start + number * MINUTE, "ann")
+        for number, kind in enumerate((Kind.JOIN, Kind.LEAVE))
+    ]
+    cluster.store.log.append([[entry_of(event, now()) for event in early]])
     report(cluster, ago=MINUTE)
     server = Running(tmp_path, database).start()
     wait_until(lambda: leads(server))
+    wait_until(lambda: len(cluster.meetings()) > len(before))
+    assert [meeting for meeting in cluster.meetings() if meeting.room != "new"] == before
     checked = headcount("doctor", "--database", database, check=False).stdout
     assert "ok     engine      all events are processed" in checked
     server.stop()

@@ -78,6 +78,15 @@ update cell_progress
 set reported_ms = 0
 where reported_ms <> 0
 
+-- name: skip_inferred_entries
+update engine_state
+set cursor_position = coalesce((
+  select max(position)
+  from entries
+  where position > cursor_position
+    and origin = 2
+), cursor_position)
+
 -- name: select_occupancy
 -- Served by open_stays.
 select
