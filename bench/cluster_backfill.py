@@ -62,20 +62,21 @@ def arguments() -> argparse.Namespace:
 
 def backfilled(folder: Path, events: int, partitions: int) -> tuple[float, float, bool]:
     """Return the events per CPU-second of Spark and of one process, and whether both find the same number of meetings."""
-    archive = archive_of_table(folder / "archive", sample_table(events), partitions).location
+    whole = archive_of_table(folder / "archive", sample_table(events), partitions)
+    archive, as_of = whole.location, whole.latest(0)
     warm = archive_of_table(folder / "warm", sample_table(events // 10), partitions).location
     began = time.process_time()
     meetings = 0
     for number in range(partitions):
-        found = sessionize(f"{archive}/partition={number}", threads=1)
+        found = sessionize(f"{archive}/partition={number}", as_of=as_of, threads=1)
         write_sessions(found, folder / "embedded" / str(number))
         meetings += found.summary.meetings
     embedded = events / (time.process_time() - began)
     session = spark_session(SparkOptions("local[2]", extra={"spark.driver.memory": "1g"}, needs_kafka=False))
-    backfill(session, warm, str(folder / "out"), Rules(), found.as_of)
+    backfill(session, warm, str(folder / "out"), Rules(), as_of)
     shutil.rmtree(folder / "out")
     before = cpu_seconds(os.getpid())
-    done = backfill(session, archive, str(folder / "out"), Rules(), 2**53)
+    done = backfill(session, archive, str(folder / "out"), Rules(), as_of)
     spark = events / (cpu_seconds(os.getpid()) - before)
     session.stop()
     return spark, embedded, done.meetings == meetings

@@ -10,7 +10,7 @@ a later correction is an update of it.
 Responsible for the rows, and for writing them. Must not know Spark, or the rules.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from time import monotonic, sleep
@@ -42,6 +42,7 @@ _EVENT_COLUMNS: Final = (
     "room", "participant_id", "kind", "at", "user_id", "user_name", "domain", "source_session", "joined_at",
     "inferred", "attributes",
 )  # fmt: skip
+_HOUR_MS: Final[Ms] = 3_600_000
 _ROWS: Final = 20_000
 """Rows in one transaction."""
 _RECENT_ROOMS: Final = 500
@@ -135,15 +136,30 @@ def _entries_after(
     archive: Archive, number: int, rooms: Mapping[RoomKey, _Room]
 ) -> dict[RoomKey, list[LogEntry]]:
     found: dict[RoomKey, list[LogEntry]] = {key: [] for key in rooms}
-    since = min((room.first if room.until is None else room.until for room in rooms.values()), default=0)
     state = archive.require_state()
     ends = state.events.get(number, 0), state.inferred.get(number, 0)
-    for one in archive.read(number, rooms, since=max(0, since - _CLOCKS_MS)):
-        entry = one.entry
-        key = (entry.domain, entry.room)
-        if one.offset < ends[one.is_inferred] and entry.at > _until(rooms[key]):
-            found[key].append(entry)
+    for some, after in _by_age(rooms):
+        since = min(room.first for room in some.values()) if after is None else after
+        for one in archive.read(number, some, since=max(0, since - _CLOCKS_MS), after=after):
+            entry = one.entry
+            key = (entry.domain, entry.room)
+            if one.offset < ends[one.is_inferred] and entry.at > _until(some[key]):
+                found[key].append(entry)
     return found
+
+
+def _by_age(rooms: Mapping[RoomKey, _Room]) -> Iterator[tuple[dict[RoomKey, _Room], Ms | None]]:
+    """Yield rooms with pasts that ended at similar times, each time with the earliest of these, or None without a past.
+
+    A room whose past ended long ago costs no other one: what happened since is read together.
+    """
+    latest = max((room.until for room in rooms.values() if room.until is not None), default=0)
+    groups: defaultdict[int, dict[RoomKey, _Room]] = defaultdict(dict)
+    for key, room in rooms.items():
+        age = -1 if room.until is None else ((latest - room.until) // _HOUR_MS).bit_length() // 2
+        groups[age][key] = room
+    for some in groups.values():
+        yield some, min((room.until for room in some.values() if room.until is not None), default=None)
 
 
 def _until(room: _Room) -> Ms:

@@ -145,14 +145,18 @@ class Archive:
         *,
         since: Ms | None = None,
         until: Ms | None = None,
+        after: Ms | None = None,
     ) -> list[ArchivedEntry]:
         """Return the entries of a partition, or of some of its rooms, that were received in [since, until), in their order.
 
-        `since` and `until` are ms and select whole days (UTC). An entry that was sent again is returned again.
+        `since` and `until` are ms and select whole days (UTC). The entries happened later than `after`, if it is given. An entry that was sent again is returned again.
         """
         if rooms is not None and not rooms:
             return []
         condition = None if rooms is None else _condition(rooms)
+        if after is not None:
+            is_later = pc.field("at") > time_value(after)
+            condition = is_later if condition is None else condition & is_later
         wanted = None if rooms is None else set(rooms)
         found = self.entries(partition, condition, since=since, until=until)
         return sorted(
