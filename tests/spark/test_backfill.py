@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from random import Random
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,9 +16,10 @@ from headcount.cluster.backfill import backfill
 from headcount.cluster.driver import SparkOptions, spark_session
 from headcount.cluster.records import decode_records
 from headcount.demo.sample import sample_table
+from headcount.kernel.events import Event, Kind
 from headcount.store.archive import Archive, ArchivedEntry
 from headcount.store.cell import CellRule
-from spark.test_live import HOUR, history, records
+from spark.test_live import HOUR, records
 from support.archives import archive_of_table
 from support.engines import kernel
 from support.live_query import LiveQuery
@@ -75,6 +77,26 @@ def archive_topic(broker, topic, size, location):
             )
             ends[number] = own[-1].offset() + 1
     Archive(location).advance(PARTITIONS, ends, {})
+
+
+def history(seed, rooms, until):
+    """Events of some rooms in the last hours, in the order in which they arrive: out of order, repeated and late."""
+    chance = Random(seed)
+    events = []
+    for number in range(rooms):
+        room, at = f"room-{number}", until - 6 * HOUR + chance.randrange(HOUR)
+        while at < until - HOUR:
+            who, length = chance.choice("abcde"), chance.choice((5_000, 40_000, 700_000, 1_500_000))
+            known = {"user_id": who.upper(), "user_name": f"Name of {who}"}
+            events.append((at, Event(Kind.JOIN, room, at, who, **known)))
+            if chance.random() < 0.9:
+                joined = at if chance.random() < 0.2 else None
+                events.append((at + length, Event(Kind.LEAVE, room, at + length, who, joined_at=joined)))
+            if chance.random() < 0.03:
+                events.append((at + length, Event(Kind.END, room, at + length)))
+            at += chance.choice((0, 3_000, 60_000, 900_000))
+    late = [(at + chance.choice((0, 0, 0, 2_000, 90_000, 1_200_000)), event) for at, event in events]
+    return [event for _, event in sorted([*late, *chance.sample(late, 20)], key=lambda pair: pair[0])]
 
 
 def test_a_live_query_continues_from_a_backfill(tmp_path, broker, postgres):
