@@ -1,9 +1,10 @@
 """Speed of a cluster on this machine: Kafka, Spark and PostgreSQL.
 
-    python bench/cluster.py [--only live,latency,sink,cache,memory] [--events 500000] [--partitions 8] [--batch 100000]
+    python bench/cluster.py [--only live,latency,sink,cache,memory] [--master URL] …
 
 `tests/install_cluster.sh` installs what it needs; run it with `build/cluster/venv/bin/python`. Processor time is that of the
-query with all its processes, Java and Python, without the broker and PostgreSQL.
+query with all its processes, Java and Python, without the broker and PostgreSQL. Two executors have one core each, as
+operators should run it.
 
 - *Live*: the events are in the topic before the query starts, with the times of their receipt. Events per second of
   processor time, from the second batch on: the first one starts Python and compiles. The meetings in the tables must
@@ -94,6 +95,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", default="live,latency,sink,cache,memory")
     parser.add_argument("--events", type=int, default=500_000)
+    parser.add_argument("--master", default="local-cluster[2,1,1024]")
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--batch", type=int, default=100_000)
     return parser.parse_args()
@@ -144,7 +146,16 @@ def live(
         topic = broker.received_at(
             asked.partitions, map(encode_record, entries), [entry.received for entry in entries]
         )
-        query = LiveQuery(folder, broker, postgres.database(), topic, "--records", str(asked.batch))
+        query = LiveQuery(
+            folder,
+            broker,
+            postgres.database(),
+            topic,
+            "--records",
+            str(asked.batch),
+            "--master",
+            asked.master,
+        )
         query.start()
         found["live"], others = live_rate(query, len(entries), (postgres, broker))
         noted["processor time of PostgreSQL for each event, batches of 100,000"] = f"{others[0] * 1e6:.0f} µs"
@@ -154,10 +165,15 @@ def live(
         is_equal = stored(query.store) == sessions(entries)
         if with_latency:
             query.store.endpoints.add(_endpoint())
+            first = progress(query)
             busy, own = cpu_seconds(query.process.pid), processor_s(postgres.process.pid)
             produce_for(LATENCY_S, broker.servers, topic)
             query.until(lambda: progress(query).entries == len(entries) + LATENCY_S * RATE, 120)
             cores = (cpu_seconds(query.process.pid) - busy) / LATENCY_S
+            last = progress(query)
+            noted["shards found in memory at the same time"] = (
+                f"{100 * (last.cached_rounds - first.cached_rounds) / (last.rounds - first.rounds):.1f} %"
+            )
             noted["cores that the query uses at 1,000 events/s, with messages"] = f"{cores:.2f}"
             noted["cores that PostgreSQL uses at the same time"] = (
                 f"{(processor_s(postgres.process.pid) - own) / LATENCY_S:.2f}"
@@ -264,7 +280,7 @@ def cache(asked: argparse.Namespace, broker: Broker, postgres: Postgres) -> floa
     """Return how many percent of the rounds found their shard in memory, after the first round of each shard."""
     with tempfile.TemporaryDirectory() as folder:
         topic = broker.topic(asked.partitions)
-        query = LiveQuery(folder, broker, postgres.database(), topic, "--master", "local-cluster[2,1,1024]")
+        query = LiveQuery(folder, broker, postgres.database(), topic, "--master", asked.master)
         query.start()
         produce_for(5, broker.servers, topic)
         query.until(lambda: progress(query).entries == 5 * RATE, 120)
