@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
 from headcount.cluster.further_topics import BadRecord
+from headcount.cluster.shard_room import RoomPast
 from headcount.cluster.shard_state import decode_past
-from headcount.cluster.shard_store import RoomPast
 from headcount.errors import BadInput
 from headcount.ingest.topic_records import PastRecord, decode_record, require_partition
 from headcount.kernel.events import Ms

@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from headcount.cluster.shard_store import KeyedEntry, RoomPast, ShardStore, keyed
+from headcount.cluster.shard_room import KeyedEntry, RoomPast
+from headcount.cluster.shard_store import ShardStore, keyed
 from headcount.ingest.topic_records import partition_of, record_key
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER

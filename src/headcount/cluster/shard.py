@@ -9,8 +9,9 @@ Responsible for one round of one shard. Must not know what stores the state, or 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from headcount.cluster.shard_room import KeyedEntry, RoomPast
 from headcount.cluster.shard_state import Chunks, Head, restored, save
-from headcount.cluster.shard_store import KeyedEntry, RoomPast, ShardStore
+from headcount.cluster.shard_store import ShardStore
 from headcount.engine.engine import REORDER_WINDOW_MS, Engine
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules

@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from headcount.cluster.shard_store import Forgotten, KeyedEntry, RoomPast, ShardStore
+from headcount.cluster.shard_room import Forgotten, KeyedEntry, RoomPast
+from headcount.cluster.shard_store import ShardStore
 from headcount.errors import HeadcountError
 from headcount.kernel.events import Ms
 from headcount.store.records import (
