@@ -57,6 +57,15 @@ def test_an_entry_inferred_from_a_snapshot_has_all_its_fields():
     assert len(entry.key) == 16
 
 
+def test_a_snapshot_is_compared_with_what_earlier_ones_revealed_and_the_room_has_not_received():
+    room = room_with((0, "a"), (5, "b"))
+    unread = [entry.to_event() for entry in infer_from_snapshot(room, snapshot(50, {"participant_id": "b"}))]
+    both = [{"participant_id": "a"}, {"participant_id": "b"}]
+    assert brief(infer_from_snapshot(room, snapshot(70, *both))) == []
+    assert brief(infer_from_snapshot(room, snapshot(70, *both), unread)) == [(1, 70, "a")]
+    assert brief(infer_from_snapshot(room, snapshot(49, *both), unread)) == []
+
+
 def test_an_entry_inferred_from_a_snapshot_has_its_provenance_and_one_by_timeout_has_none():
     room = room_with((0, "a"))
     provenance = Provenance("key:k", b"digest")
