@@ -58,7 +58,11 @@ class Broker:
     def start(self):
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self._java("kafka.Kafka", self.settings), stdout=log, stderr=log, cwd=self.folder
+                self._java("kafka.Kafka", self.settings),
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                process_group=0,  # Ctrl-C is for the one that stops it, after all that need it
             )
         until = time.monotonic() + PATIENCE_S
         admin = AdminClient({"bootstrap.servers": self.servers, "log_level": 0})

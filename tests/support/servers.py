@@ -89,7 +89,11 @@ class Postgres:
         ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.as_user, self.programs / "postgres", *options], stdout=log, stderr=log, cwd=self.folder
+                [*self.as_user, self.programs / "postgres", *options],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                process_group=0,  # Ctrl-C is for the one that stops it, after all that need it
             )
         until = time.monotonic() + PATIENCE_S
         while True:

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from headcount.demo.company import live_events, past_events
+from headcount.errors import BadInput
 from headcount.kernel.events import Event, Ms
 from headcount.server.server import Server
 from headcount.service.access import Access, create_key, create_sign_in_link
@@ -120,7 +121,7 @@ class DemoRun:
             "",
             f"API reference: {url}/docs",
             "Stop: Ctrl-C",
-            f"Delete the demo data: {settings.command('demo --remove')}",
+            *([] if settings["log"] else [f"Delete the demo data: {settings.command('demo --remove')}"]),
             "",
         ]
 
@@ -203,8 +204,13 @@ def remove_other_data(settings: Settings, name: str) -> None:
 
 
 def remove_demo(settings: Settings) -> None:
-    """Delete the domain of the demo from a store. Raise `StoreError` if a service runs on it."""
+    """Delete the domain of the demo from a store. Raise `StoreError` if a service runs on it, `BadInput` on a cluster."""
     store = open_store(settings["database"])
+    if ShardSink(store.database).progress() is not None:
+        store.close()
+        raise BadInput(
+            "a live query on a cluster also has this domain in its state: delete the database, the topic and the checkpoint instead"
+        )
     lead = leadership(store.database)
     lead.try_lead()
     remove_domain(store.database, DOMAIN)

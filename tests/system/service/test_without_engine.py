@@ -168,6 +168,7 @@ def test_nothing_else_processes_the_events_of_a_cluster(cluster, database, tmp_p
     for command, reason in (
         (["import", ROOT / "docs/examples/monday.csv"], "name its topic with --log kafka://"),
         (["source", "dead-letters", "retry"], "name its topic with --log kafka://"),
+        (["demo", "--remove"], "a live query on a cluster also has this domain in its state"),
         (["rebuild"], "the log of this database is the topic of a cluster"),
     ):
         refused = headcount(*command, "--database", database, check=False)
