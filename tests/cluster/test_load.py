@@ -13,11 +13,12 @@ from headcount.engine.engine import Engine
 from headcount.kernel.events import Inferred
 from headcount.kernel.rules import Rules
 from headcount.store.archive import Archive, ArchivedEntry
+from headcount.store.cell import CellRule
 from headcount.store.database import LeadershipLost, StoreError
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.open import open_store
 from headcount.store.records import Origin
-from headcount.store.replacement import first_difference
+from headcount.store.replacement import clear_tables, first_difference
 from headcount.store.shard_sink import ShardProgress, ShardSink, StateMismatch
 from headcount.store.usage.rollup import UsageRollup
 from support.archives import archive_of_table, write_archive
@@ -175,3 +176,31 @@ def test_a_database_with_a_log_of_its_own_is_refused(tmp_path):
     for replace_them in (False, True):
         with pytest.raises(StoreError, match="a log of events of its own"):
             ShardSink(store.database).begin_load(PARTITIONS, replace=replace_them)
+
+
+def test_only_the_domains_of_the_cell_are_loaded(tmp_path):
+    entries = [
+        ArchivedEntry(entry_of(Event(kind, "r", at, who), at, domain=domain), offset, is_inferred=False)
+        for domain in ("acme", "other")
+        for offset, (kind, who, at) in enumerate(
+            (kind, who, NEW_YEAR + after)
+            for kind, after in ((Kind.JOIN, 0), (Kind.LEAVE, HOUR))
+            for who in ("ann", "bob")
+        )
+    ]
+    inferred = Event(Kind.LEAVE, "s", NEW_YEAR, "ann", inferred=Inferred.SNAPSHOT)
+    for domain in ("acme", "other"):
+        entry = entry_of(inferred, NEW_YEAR, domain=domain, origin=Origin.INFERRED)
+        entries.append(ArchivedEntry(entry, len(entries), is_inferred=True))
+    archive = write_archive(tmp_path / "archive", entries, PARTITIONS)
+    store = open_store(str(tmp_path / "cell.db"), durability="off")
+    ShardSink(store.database).assign(CellRule.decode("acme"))
+    for retention in (1, 10**12):
+        loaded(tmp_path, archive, retention, store)
+        assert [
+            len(store.meetings.page(name, MeetingFilter(), Page(limit=9), 0)) for name in ("acme", "other")
+        ] == [1, 0]
+        assert {entry.domain for entry in store.log.after(0, 10)} == {"acme"}
+        assert store.meetings.room("other", "r") is None
+        with store.database.writing() as connection:
+            clear_tables(connection)

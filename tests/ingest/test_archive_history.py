@@ -1,6 +1,7 @@
 """Explanations and exports from the archive of a cluster are those from the table."""
 
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -63,8 +64,12 @@ def test_explanations_and_exports_from_the_archive_are_those_from_the_table(empt
     """Events are received some days later, and some files of the archive have the same rows."""
     with TemporaryDirectory(dir=IN_MEMORY) as folder:
         service = StoredEngine(Path(folder), Rules())
-        for number, event in enumerate(map(to_calendar_time, events)):
-            service.append(event, received=event.at + days[number % len(days)] * DAY_MS)
+        arriving = [
+            (event.at + days[number % len(days)] * DAY_MS, number, event)
+            for number, event in enumerate(map(to_calendar_time, events))
+        ]
+        for received, _, event in sorted(arriving, key=itemgetter(0)):
+            service.append(event, received=received)
         service.show(LATER)
         entries = logged_entries(service.store)
         again = data.draw(st.lists(st.sampled_from(entries))) if entries else []

@@ -79,15 +79,21 @@ def test_the_small_files_of_days_that_are_over_are_merged(archive):
         archive.write(0, [one])
     archive.write(0, [archived(3, at=NEW_YEAR, inferred=True)])
     archive.write(0, [archived(4, at=NEW_YEAR, kind=SNAPSHOT, participant_id=None, snapshot="[]")])
-    before, unmerged = archive.read(0), next(Path(archive.location).rglob("events-*.parquet"))
+    before, unmerged = archive.read(0), min(Path(archive.location).rglob("events-*.parquet"))
+    archive.advance(1, {0: 7}, {0: 4})
     (copy := unmerged.with_name("copy")).write_bytes(unmerged.read_bytes())
-    assert archive.compact(0, NEW_YEAR + 2 * DAY + 1) == Compacted(10, 4)
+    assert archive.compact(0, NEW_YEAR + 2 * DAY + 1) == Compacted(9, 4), (
+        "entry 7 is of a batch that has not ended"
+    )
     assert archive.read(0) == before
     copy.rename(unmerged)
     assert len(archive.read(0)) == len(before) + 1
     assert archive.compact(0, NEW_YEAR + 2 * DAY) == Compacted(5, 4)
     assert archive.read(0) == before
     assert archive.compact(0, NEW_YEAR + 2 * DAY) == Compacted(4, 4)
+    archive.advance(1, {0: 10}, {0: 4})
+    assert archive.compact(0, NEW_YEAR + 2 * DAY) == Compacted(5, 4)
+    assert archive.read(0) == before
     assert len(list(Path(archive.location).glob("partition=0/day=2026-01-03/*"))) == 2
     assert sessionize(archive.location, as_of=NEW_YEAR + 9 * DAY).summary.events == 11
 

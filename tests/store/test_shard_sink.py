@@ -120,3 +120,8 @@ def test_the_cursor_moves_past_what_shards_have_inferred(store):
     end, _ = store.log.end()
     assert store.projections.cursor() == (end, epoch)
     assert end >= 1_500
+    store.log.append([[batch.inferred[0]._replace(origin=Origin.LIVE, key=b"live" * 4)]])
+    batch.inferred = [entry._replace(key=b"again" + entry.key[5:]) for entry in batch.inferred]
+    sink.write(0, ShardProgress(2, 2, PERIOD_MS), [batch], epoch)
+    sink.report(Progress(PERIOD_MS, PERIOD_MS, 1, 1, 0, 0), epoch)
+    assert [entry.origin for entry in store.log.after(store.projections.cursor()[0], 1)] == [Origin.LIVE]

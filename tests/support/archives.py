@@ -34,8 +34,15 @@ def write_archive(location, entries, partitions):
         parts[partition_of(key, partitions), one.is_inferred].append(one)
     for (partition, _), part in parts.items():
         archive.write(partition, part)
-    ends = {partition: part[-1].offset + 1 for (partition, inferred), part in parts.items() if not inferred}
-    archive.advance(partitions, ends, {})
+    events, inferred = (
+        {
+            partition: part[-1].offset + 1
+            for (partition, is_inferred), part in parts.items()
+            if is_inferred is kind
+        }
+        for kind in (False, True)
+    )
+    archive.advance(partitions, events, inferred)
     return archive
 
 

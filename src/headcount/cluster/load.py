@@ -25,6 +25,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.journal import Mark
 from headcount.kernel.rules import NEVER
 from headcount.store.archive import Archive
+from headcount.store.cell import CellRule
 from headcount.store.database import StoreBusy
 from headcount.store.records import (
     DAY_MS,
@@ -76,7 +77,7 @@ class Loaded(NamedTuple):
 
 
 def load_partition(settings: LoadSettings, sink: ShardSink, number: int) -> Loaded:
-    """Write the rows of one partition, whose rooms must have none. Raise `LeadershipLost` if another process loads or runs."""
+    """Write the rows of one partition, whose rooms must have none, for the domains of the cell. Raise `LeadershipLost` if another process loads or runs."""
     archive = Archive(settings.archive)
     next_offset = archive.require_state().events.get(number, 0)
     time = archive.latest(number)
@@ -84,13 +85,14 @@ def load_partition(settings: LoadSettings, sink: ShardSink, number: int) -> Load
     sessions = sessionize_mapped(
         archive.events(number, _EVENT_COLUMNS), AS_NAMED, rules=settings.shard.rules, empty_before=before, threads=1
     )  # fmt: skip
-    rooms = list(_rooms(sessions, before))
+    cell = sink.cell()
+    rooms = [room for room in _rooms(sessions, before) if cell.has(room.key[0])]
     recent = _recent(archive, number, rooms)
     pasts = [room for room in rooms if room.until is not None]
     written: Counter[str] = Counter()
     until = {room.key: room.until for room in pasts if room.until is not None}
     for batch in chain(
-        _of_inferred(archive, number),
+        _of_inferred(archive, number, cell),
         _of_pasts(sessions, pasts, until),
         _of_recent(settings, recent, until, time),
     ):
@@ -170,9 +172,11 @@ def _first(entry: LogEntry) -> Ms:
     return entry.at if entry.joined_at is None else min(entry.at, entry.joined_at)
 
 
-def _of_inferred(archive: Archive, number: int) -> Iterator[BatchChanges]:
+def _of_inferred(archive: Archive, number: int, cell: CellRule) -> Iterator[BatchChanges]:
     """Yield what was inferred. It is in the database, because the topic of the events does not have it."""
-    for some in _batched((one.entry for one in archive.inferred(number)), _ROWS):
+    for some in _batched(
+        (one.entry for one in archive.inferred(number) if cell.has(one.entry.domain)), _ROWS
+    ):
         batch = BatchChanges(0)
         batch.inferred.extend(some)
         yield batch

@@ -34,6 +34,7 @@ from headcount.store.archive import Archive
 from headcount.store.database import Database, StoreBusy
 from headcount.store.records import LogEntry
 from headcount.store.shard_sink import ShardSink
+from headcount.store.sqlite import SqliteDatabase
 
 _TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.5
@@ -59,6 +60,8 @@ def repair(
     Raise `HeadcountError` if the live query or the archive does not catch up within `patience_s` seconds. Then nothing
     is lost: the next repair sends what this one has not.
     """
+    if isinstance(database, SqliteDatabase):
+        raise BadInput("this is no database of a cluster: it must be a postgresql:// URL", where=database.url)
     from headcount.store.postgres import AdvisoryLock  # noqa: PLC0415 - an optional dependency
 
     lock = int(AdvisoryLock.REPAIR)

@@ -206,17 +206,18 @@ class Archive:
 
     def _complete(self, partition: int) -> list[str]:
         """Return the files of events of a partition whose batch has ended. Those of one batch are all complete or none is."""
-        state = self.require_state()
-        ends = {
-            "events": state.events.get(partition, 0),
-            "inferred": state.inferred.get(partition, 0),
-        }
-        found = []
+        ends, found = self._ends(partition), []
         for path in self._paths(partition, None, None):
-            name, _, offset = path.rpartition("/")[2].removesuffix(".parquet").partition("-")
-            if name in ends and int(offset.partition("-")[0]) < ends[name]:
+            kind, offset = _name_parts(path.rpartition("/")[2])
+            if kind != "_snapshots" and offset < ends.get(kind, 0):
                 found.append(path)
         return found
+
+    def _ends(self, partition: int) -> dict[str, int]:
+        """Return the offset up to which the files of each kind are complete."""
+        state = self.require_state()
+        events, inferred = state.events.get(partition, 0), state.inferred.get(partition, 0)
+        return {"events": events, "_snapshots": events, "inferred": inferred}
 
     def entries(
         self,
@@ -240,12 +241,15 @@ class Archive:
         """Merge the small files of each day of a partition that is over at `until` ms, and return how many there were and are.
 
         A merged file has the entries of the others, by room, and then they are deleted. If that is interrupted, some entries
-        are in two files, and count once. It can be done while a live query writes.
+        are in two files, and count once. It can be done while a live query writes: the files of a batch that has not ended stay.
         """
+        ends = self._ends(partition)
         folders: defaultdict[tuple[str, str], list[fs.FileInfo]] = defaultdict(list)
         for info in self._infos(partition, None, until // DAY_MS * DAY_MS):
             folder, _, name = info.path.rpartition("/")
-            folders[folder, name.partition("-")[0]].append(info)
+            kind, offset = _name_parts(name)
+            if offset < ends.get(kind, 0):
+                folders[folder, kind].append(info)
         before = after = 0
         for (folder, kind), infos in folders.items():
             groups = list(_small_groups(infos))
@@ -304,6 +308,12 @@ def _date(day: int) -> str:
 def time_value(at: Ms) -> pa.Scalar:
     """Return a time as conditions compare it with those of entries."""
     return pa.scalar(at, pa.int64()).cast(_TIME)
+
+
+def _name_parts(name: str) -> tuple[str, int]:
+    """Return the kind of the entries in a file, and the first offset."""
+    kind, _, offsets = name.removesuffix(".parquet").partition("-")
+    return kind, int(offsets.partition("-")[0])
 
 
 def _small_groups(infos: Iterable[fs.FileInfo]) -> Iterator[list[fs.FileInfo]]:

@@ -56,9 +56,12 @@ set reported_ms = :reported,
   cached_rounds = cached_rounds + :cached_rounds
 
 -- name: pass_inferred
--- What shards infer is processed when it is written. Queries that look for unprocessed entries must not read all of it.
+-- What shards infer is processed when it is written, up to an event of a server that has an engine of its own. Queries that look for unprocessed entries must not read all of it.
 update engine_state
-set cursor_position = (select coalesce(max(position), 0) from entries)
+set cursor_position = coalesce(
+  (select min(position) - 1 from entries where position > cursor_position and origin < 2),
+  (select max(position) from entries)
+)
 where cursor_position + :least < (select coalesce(max(position), 0) from entries)
 
 -- name: select_progress
