@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -142,21 +142,12 @@ def live(
 ) -> bool:
     """Measure one query: a backlog, then nothing, then a minute of events. Return whether the meetings are right."""
     entries = list(traffic(asked.events, attributes=False))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         topic = broker.received_at(
             asked.partitions, map(encode_record, entries), [entry.received for entry in entries]
         )
-        query = LiveQuery(
-            folder,
-            broker,
-            postgres.database(),
-            topic,
-            "--records",
-            str(asked.batch),
-            "--master",
-            asked.master,
-        )
-        query.start()
+        options = ("--records", str(asked.batch), "--master", asked.master)
+        query = running.enter_context(query_on(folder, broker, postgres, topic, *options))
         found["live"], others = live_rate(query, len(entries), (postgres, broker))
         noted["processor time of PostgreSQL for each event, batches of 100,000"] = f"{others[0] * 1e6:.0f} µs"
         noted["processor time of the broker for each event, without appending"] = f"{others[1] * 1e6:.0f} µs"
@@ -180,8 +171,21 @@ def live(
             )
             seconds = sorted(seconds_until_committed(query.database))
             found["p50"], found["p95"] = (seconds[int(len(seconds) * part)] for part in (0.5, 0.95))
-        query.stop()
     return is_equal
+
+
+@contextmanager
+def query_on(
+    folder: str, broker: Broker, postgres: Postgres, topic: str, *options: str
+) -> Iterator[LiveQuery]:
+    """Run a query until the block ends."""
+    query = LiveQuery(folder, broker, postgres.database(), topic, *options)
+    try:
+        yield query.start()
+        query.stop()
+    finally:
+        if query.process.poll() is None:
+            query.kill()
 
 
 def live_rate(
@@ -278,17 +282,15 @@ def seconds_until_committed(database: str) -> list[float]:
 
 def cache(asked: argparse.Namespace, broker: Broker, postgres: Postgres) -> float:
     """Return how many percent of the rounds found their shard in memory, after the first round of each shard."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         topic = broker.topic(asked.partitions)
-        query = LiveQuery(folder, broker, postgres.database(), topic, "--master", asked.master)
-        query.start()
+        query = running.enter_context(query_on(folder, broker, postgres, topic, "--master", asked.master))
         produce_for(5, broker.servers, topic)
         query.until(lambda: progress(query).entries == 5 * RATE, 120)
         first = progress(query)
         produce_for(LATENCY_S, broker.servers, topic)
         query.until(lambda: progress(query).entries == (5 + LATENCY_S) * RATE, 120)
         last = progress(query)
-        query.stop()
     return 100 * (last.cached_rounds - first.cached_rounds) / (last.rounds - first.rounds)
 
 
