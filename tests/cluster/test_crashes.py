@@ -85,16 +85,21 @@ def live(folder, seed, events, **settings):
     shards.show(moment)
     try:
         assert shards.meetings() == kernel(events, as_of=moment, rules=RULES), f"seed {seed}"
-        moment += LONG
-        shards.show(moment)
-        heard = Receiver(store.messages.after(0))
-        horizon = moment + shards.settings.reorder_window - RULES.late_grace_ms
-        assert heard.meetings == as_received(kernel(events, as_of=horizon, rules=RULES)), f"seed {seed}"
-        assert heard.inside == inside(events, RULES, moment), f"seed {seed}"
+        assert_all_is_published(store, shards, events, moment + LONG, seed)
     finally:
         store.close()
     assert shards.late == [], f"seed {seed}"
     return shards.crashes, shards.forgotten()
+
+
+def assert_all_is_published(store, shards, events, moment, seed):
+    """Raise unless the tables and a receiver of all messages have what is so at `moment`."""
+    shards.show(moment)
+    assert shards.meetings() == kernel(events, as_of=moment, rules=RULES), f"seed {seed}"
+    heard = Receiver(store.messages.after(0))
+    horizon = moment + shards.settings.reorder_window - RULES.late_grace_ms
+    assert heard.meetings == as_received(kernel(events, as_of=horizon, rules=RULES)), f"seed {seed}"
+    assert heard.inside == inside(events, RULES, moment), f"seed {seed}"
 
 
 def test_a_driver_that_was_replaced_writes_nothing(folder):

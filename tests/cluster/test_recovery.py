@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
+from cluster.test_crashes import assert_all_is_published
 from engine.test_crashes import LONG, said_by
 from headcount.kernel.rules import Rules
 from headcount.store.open import open_store
 from support.engines import NEW_YEAR, by_rooms, kernel
-from support.message_receiver import Receiver, as_received, inside
 from support.oracle import oracle_presence
 from support.shards import ShardedEngine
 
@@ -70,14 +70,8 @@ def live(folder, seed, latest=700_000, **settings):
     while shards.late:
         repaired += len(shards.late)
         shards.repair(moment)
-    moment += LONG
-    shards.show(moment)
     try:
-        assert shards.meetings() == kernel(events, as_of=moment, rules=RULES), f"seed {seed}"
-        heard = Receiver(store.messages.after(0))
-        horizon = moment + shards.settings.reorder_window - RULES.late_grace_ms
-        assert heard.meetings == as_received(kernel(events, as_of=horizon, rules=RULES)), f"seed {seed}"
-        assert heard.inside == inside(events, RULES, moment), f"seed {seed}"
+        assert_all_is_published(store, shards, events, moment + LONG, seed)
     finally:
         store.close()
         shutil.rmtree(archive)

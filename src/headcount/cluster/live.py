@@ -10,7 +10,8 @@ Responsible for what Spark calls. Must not know rules, or what a round contains.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic, sleep, time_ns
+from functools import partial
+from time import time_ns
 from typing import Any, Final
 
 import pandas as pd
@@ -30,13 +31,10 @@ from headcount.kernel.rules import NEVER
 from headcount.settings import TopicUrl
 from headcount.store.archive import Archive
 from headcount.store.cell import CellRule
-from headcount.store.database import StoreBusy
 from headcount.store.open import connect
 from headcount.store.records import BatchChanges
-from headcount.store.shard_sink import Progress, ShardProgress, ShardSink
+from headcount.store.shard_sink import Progress, ShardProgress, ShardSink, when_available
 
-_RETRY_S: Final = 60.0
-_PAUSE_S: Final = 0.5
 _COLUMNS: Final = "shard int, entries int, bad int, processed_until long, cached boolean"
 """What a round reports. What the topic received up to `processed_until` is processed."""
 
@@ -81,17 +79,8 @@ class Worker:
         return begin(reached, chunks, store)
 
     def write(self, shard: int, reached: ShardProgress, batches: Sequence[BatchChanges]) -> None:
-        """Write a round. While the database cannot be used, try again for a minute, then raise `StoreBusy`."""
-        until = monotonic() + _RETRY_S
-        while True:
-            try:
-                self._sink.write(shard, reached, batches, self._epoch)
-            except StoreBusy:
-                if monotonic() > until:
-                    raise
-                sleep(_PAUSE_S)
-            else:
-                return
+        """Write a round, as soon as the database can be used: see `when_available`."""
+        when_available(partial(self._sink.write, shard, reached, batches, self._epoch))
 
 
 _workers: Final[dict[LiveSettings, Worker]] = {}

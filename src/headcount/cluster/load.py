@@ -12,8 +12,8 @@ Responsible for the rows, and for writing them. Must not know Spark, or the rule
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
-from time import monotonic, sleep
 from typing import Any, Final, NamedTuple, TypeVar
 
 from headcount.batch.io.event_columns import AS_NAMED
@@ -26,7 +26,6 @@ from headcount.kernel.journal import Mark
 from headcount.kernel.rules import NEVER
 from headcount.store.archive import Archive
 from headcount.store.cell import CellRule
-from headcount.store.database import StoreBusy
 from headcount.store.records import (
     DAY_MS,
     BatchChanges,
@@ -37,7 +36,7 @@ from headcount.store.records import (
     RoomKey,
     StayRow,
 )
-from headcount.store.shard_sink import ShardSink
+from headcount.store.shard_sink import ShardSink, when_available
 
 _EVENT_COLUMNS: Final = (
     "room", "participant_id", "kind", "at", "user_id", "user_name", "domain", "source_session", "joined_at",
@@ -50,8 +49,6 @@ _RECENT_ROOMS: Final = 500
 """Rooms that an engine works at once."""
 _CLOCKS_MS: Final[Ms] = DAY_MS
 """An event may have a time this much later than its receipt."""
-_RETRY_S: Final = 60.0
-_PAUSE_S: Final = 0.5
 _T = TypeVar("_T")
 
 
@@ -97,7 +94,7 @@ def load_partition(settings: LoadSettings, sink: ShardSink, number: int) -> Load
         _of_recent(settings, recent, until, time),
     ):
         written.update({name: len(getattr(batch, name)) for name in ("meetings", "stays")})
-        _write(sink, batch, settings.epoch)
+        when_available(partial(sink.load, batch, settings.epoch))
     return Loaded(
         number, sessions.summary.events, written["meetings"], written["stays"], len(rooms), len(recent), next_offset, time
     )  # fmt: skip
@@ -250,17 +247,3 @@ def _batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
     remaining = iter(items)
     while some := list(islice(remaining, size)):
         yield some
-
-
-def _write(sink: ShardSink, batch: BatchChanges, epoch: int) -> None:
-    """Write a batch. While the database cannot be used, try again for a minute, then raise `StoreBusy`."""
-    until = monotonic() + _RETRY_S
-    while True:
-        try:
-            sink.load(batch, epoch)
-        except StoreBusy:
-            if monotonic() > until:
-                raise
-            sleep(_PAUSE_S)
-        else:
-            return

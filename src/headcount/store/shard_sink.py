@@ -6,20 +6,21 @@ driver of the current epoch may write, so a driver that was replaced writes noth
 Responsible for one transaction per round. Must not know how a round was computed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic, sleep
 from typing import Final, NamedTuple
 
 from headcount.kernel.events import Ms
 from headcount.store.cell import CellRule, read_cell
-from headcount.store.database import Connection, Database, LeadershipLost, StoreError
+from headcount.store.database import Connection, Database, LeadershipLost, StoreBusy, StoreError
 from headcount.store.projections import write_messages, write_rows
 from headcount.store.records import BatchChanges
 from headcount.store.replacement import clear_tables
 
 QUERY_TIMEOUT_MS: Final[Ms] = 15_000
 """A live query reports every second, also without events. One that has not reported for this time does not run."""
-
-
+_RETRY_S: Final = 60.0
+_PAUSE_S: Final = 0.5
 _INFERRED: Final = 1_000
 """After this number of entries that shards have inferred, the cursor of the log moves past them."""
 _LOADING: Final = -1
@@ -218,3 +219,17 @@ def _require_epoch(connection: Connection, epoch: int) -> None:
     """Raise `LeadershipLost` if another process has begun an epoch. None can begin until this transaction ends."""
     if connection.lock_epoch() != epoch:
         raise LeadershipLost("another driver runs this cell now")
+
+
+def when_available(write: Callable[[], object]) -> None:
+    """Call `write`. While the database cannot be used, try again for a minute, then raise `StoreBusy`."""
+    until = monotonic() + _RETRY_S
+    while True:
+        try:
+            write()
+        except StoreBusy:
+            if monotonic() > until:
+                raise
+            sleep(_PAUSE_S)
+        else:
+            return
