@@ -3,7 +3,7 @@
     python bench/cluster_backfill.py [--events 10000000] [--loaded 1000000] [--partitions 8]
 
 `tests/install_cluster.sh` installs what it needs; run it with `build/cluster/venv/bin/python`. Figures are events per second of
-processor time. That of Spark is of all its processes, Java and Python, once they run: a first backfill of a tenth of the events
+processor time. That of Spark is of all its processes, Java and Python, once they run: a first backfill of the same events
 starts them, and is not measured. The second figure is that of one process with one thread. Rows are those that one
 connection writes per second of processor time, of this process and of PostgreSQL together. The exit code is 1 if the meetings differ.
 """
@@ -64,7 +64,6 @@ def backfilled(folder: Path, events: int, partitions: int) -> tuple[float, float
     """Return the events per CPU-second of Spark and of one process, and whether both find the same number of meetings."""
     whole = archive_of_table(folder / "archive", sample_table(events), partitions)
     archive, as_of = whole.location, whole.latest(0)
-    warm = archive_of_table(folder / "warm", sample_table(events // 10), partitions).location
     began = time.process_time()
     meetings = 0
     for number in range(partitions):
@@ -73,7 +72,7 @@ def backfilled(folder: Path, events: int, partitions: int) -> tuple[float, float
         meetings += found.summary.meetings
     embedded = events / (time.process_time() - began)
     session = spark_session(SparkOptions("local[2]", extra={"spark.driver.memory": "1g"}, needs_kafka=False))
-    backfill(session, warm, str(folder / "out"), Rules(), as_of)
+    backfill(session, archive, str(folder / "out"), Rules(), as_of)
     shutil.rmtree(folder / "out")
     before = cpu_seconds(os.getpid())
     done = backfill(session, archive, str(folder / "out"), Rules(), as_of)

@@ -19,7 +19,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from headcount.cluster.recovery import pasts_before
 from headcount.cluster.shard_state import encode_past
 from headcount.errors import BadInput, HeadcountError
-from headcount.ingest.kafka_log import producer
+from headcount.ingest.kafka_log import enqueue, producer
 from headcount.ingest.topic_records import (
     PastRecord,
     decode_record,
@@ -99,11 +99,14 @@ class _Repair:
         late = self._late.read()
         if not late:
             return Repaired(0, 0)
-        # What an earlier repair has sent must be processed: then what is in the archive is either known or late.
-        self._wait_for_query(self._late.ends(late))
-        reached = self._sink.shards()
-        self._wait_for_archive({number: reached[number].next_offset for number in late})
-        late = self._late.read()  # what shards had refused until then
+        while True:
+            # What an earlier repair has sent must be processed: then what is in the archive is either known or late.
+            self._wait_for_query(self._late.ends(late))
+            reached = self._sink.shards()
+            self._wait_for_archive({number: reached[number].next_offset for number in late})
+            known, late = late, self._late.read()  # what shards had refused until then
+            if late.keys() <= known.keys():
+                break
         sent: dict[int, int] = {}
         rooms = 0
         for number, entries in late.items():
@@ -131,7 +134,7 @@ class _Repair:
 
         for key, value in records:
             try:
-                client.produce(self._topic.topic, value, key, on_delivery=done)
+                enqueue(client, self._topic.topic, key, value, done)
             except KafkaException as error:
                 raise _too_large(key, value, error) from error
             client.poll(0)
@@ -144,20 +147,20 @@ class _Repair:
 
     def _wait_for_query(self, ends: Mapping[int, int]) -> None:
         self._wait(
-            "the live query has not processed what the topic has: is it running? See 'headcount cluster status'",
+            "the live query has not processed what the topic has: see 'headcount cluster status'",
             lambda: all(self._sink.shards()[number].next_offset >= end for number, end in ends.items()),
         )
 
     def _wait_for_archive(self, ends: Mapping[int, int]) -> None:
         self._wait(
-            "the archive is behind the live query: does it run with --archive?",
+            "the archive is behind the live query: run that with --archive",
             lambda: self._archive.has(ends),
         )
 
     def _wait(self, problem: str, is_done: Callable[[], bool]) -> None:
         while not is_done():
             if self._stopping.wait(_POLL_S) or monotonic() > self._until:
-                raise HeadcountError(f"{problem} Nothing is lost: run the repair again")
+                raise HeadcountError(f"{problem}. Nothing is lost: run the repair again")
 
 
 def _too_large(key: bytes, value: bytes, error: KafkaException) -> HeadcountError:

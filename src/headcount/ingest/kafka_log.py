@@ -85,17 +85,12 @@ class KafkaLog(Log):
 
     def _produce(self, entry: LogEntry, delivery: "_Delivery") -> None:
         key, value = encode_record(entry)
-        while True:
-            try:
-                self._producer.produce(self._url.topic, value, key, on_delivery=delivery.done)
-            except BufferError:
-                self._producer.poll(0.1)
-            except KafkaException as error:
-                raise StoreBusy(
-                    "the Kafka brokers cannot store events now; send them again", where=str(error)
-                ) from error
-            else:
-                return
+        try:
+            enqueue(self._producer, self._url.topic, key, value, delivery.done)
+        except KafkaException as error:
+            raise StoreBusy(
+                "the Kafka brokers cannot store events now; send them again", where=str(error)
+            ) from error
 
 
 class _Delivery:
@@ -121,3 +116,23 @@ def producer(url: TopicUrl, timeout_s: float) -> Producer:
         **dict(url.options),
     }
     return Producer(settings)
+
+
+def enqueue(
+    client: Producer,
+    topic: str,
+    key: bytes,
+    value: bytes,
+    done: Callable[[KafkaError | None, Message], None],
+) -> None:
+    """Give a record to a client, as soon as it has room for it. `done` is called with the answer of the brokers.
+
+    Raise `KafkaException` if the client refuses the record.
+    """
+    while True:
+        try:
+            client.produce(topic, value, key, on_delivery=done)
+        except BufferError:
+            client.poll(0.1)
+        else:
+            return
