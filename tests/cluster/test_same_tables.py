@@ -88,7 +88,7 @@ def test_shards_that_lose_their_states_write_every_table_as_one_engine_does(fold
     """They recover from the tables and the archive. Nothing is late for a shard that forgets."""
     chance = Random(seed)
     known = lives(seed, 6, SINCE, UNTIL, is_truthful=False)
-    entries = [entry for entry in known if entry.received - first_of(entry) < retention // 2]
+    entries = [entry for entry in known if entry.received - entry.first_at < retention // 2]
     rounds = rounds_of(entries, chance)
     engine = written(StoredEngine, folder, rounds, lambda _: False, stopwatch=None)
     shards = written(
@@ -97,10 +97,6 @@ def test_shards_that_lose_their_states_write_every_table_as_one_engine_does(fold
     assert shards.late == []
     assert (shards.forgotten() > 0) == (retention < HOUR)
     assert_same(engine, shards)
-
-
-def first_of(entry):
-    return entry.at if entry.joined_at is None else min(entry.at, entry.joined_at)
 
 
 @pytest.mark.parametrize("seed", range(6))

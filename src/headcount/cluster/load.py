@@ -74,7 +74,7 @@ class Loaded(NamedTuple):
 
 
 def load_partition(settings: LoadSettings, sink: ShardSink, number: int) -> Loaded:
-    """Write the rows of one partition, whose rooms must have none, for the domains of the cell. Raise `LeadershipLost` if another process loads or runs."""
+    """Write the rows of one partition, in which rooms must have none, for the domains of the cell. Raise `LeadershipLost` if another process loads or runs."""
     archive = Archive(settings.archive)
     next_offset = archive.require_state().events.get(number, 0)
     time = archive.latest(number)
@@ -122,7 +122,7 @@ def _recent(archive: Archive, number: int, rooms: list[_Room]) -> dict[RoomKey, 
     remaining = {room.key: room for room in rooms if not room.is_over}
     found = _entries_after(archive, number, remaining)
     reopened = [
-        key for key, entries in found.items() if any(_first(entry) <= _until(remaining[key]) for entry in entries)
+        key for key, entries in found.items() if any(entry.first_at <= _until(remaining[key]) for entry in entries)
     ]  # fmt: skip
     if reopened:
         whole = {key: remaining[key]._replace(until=None) for key in reopened}
@@ -165,10 +165,6 @@ def _until(room: _Room) -> Ms:
     return -NEVER if room.until is None else room.until
 
 
-def _first(entry: LogEntry) -> Ms:
-    return entry.at if entry.joined_at is None else min(entry.at, entry.joined_at)
-
-
 def _of_inferred(archive: Archive, number: int, cell: CellRule) -> Iterator[BatchChanges]:
     """Yield what was inferred. It is in the database, because the topic of the events does not have it."""
     for some in _batched(
@@ -209,7 +205,7 @@ def _of_recent(
     """Yield the rows of what may still change."""
     for some in _batched(recent.values(), _RECENT_ROOMS):
         for batch in derive(settings.shard, [entry for entries in some for entry in entries], time):
-            # The engine knows no past, whose mark remains. The usage of everything is requested at the end.
+            # The engine knows no past, and its mark remains. The usage of everything is requested at the end.
             batch.pending_rollups.clear()
             batch.marks[:] = [
                 change._replace(after=max(change.after, until.get((change.domain, change.room), -NEVER)))

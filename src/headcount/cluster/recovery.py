@@ -7,7 +7,7 @@ Responsible for which rows and entries belong to a round. Must not know Spark.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from headcount.cluster.shard_room import KeyedEntry, RoomPast
@@ -97,8 +97,8 @@ def pasts_before(
     """
     first: dict[RoomKey, Ms] = {}
     for entry in late:
-        key, at = (entry.domain, entry.room), min(entry.at, entry.joined_at or entry.at)
-        first[key] = min(at, first.get(key, at))
+        key = (entry.domain, entry.room)
+        first[key] = min(entry.first_at, first.get(key, entry.first_at))
     with consistent_read(database) as connection:
         since = dict.fromkeys(first, _ALWAYS) | last_marks(connection, first)
         rows = rows_since(connection, since)
@@ -107,16 +107,20 @@ def pasts_before(
     entries: defaultdict[RoomKey, list[KeyedEntry]] = defaultdict(list)
     for one in (*archived(archive, partition, since, reached.next_offset, refused), *inferred):
         entries[one[1].domain, one[1].room].append(one)
-    return [RoomPast(*key, at, reached.round, entries[key], _rows_of(rows, key)) for key, at in since.items()]
+    of_rooms = _by_room(rows, since)
+    return [RoomPast(*key, at, reached.round, entries[key], of_rooms[key]) for key, at in since.items()]
 
 
-def _rows_of(rows: BatchChanges, key: RoomKey) -> BatchChanges:
-    """Return the rows of one room that a shard remembers."""
-    part = BatchChanges(0)
-    part.marks = [change for change in rows.marks if (change.domain, change.room) == key]
-    part.stays = {name: row for name, row in rows.stays.items() if name[:2] == key}
-    part.meetings = {
-        name: row for name, row in rows.meetings.items() if row and (row.domain, row.room) == key
-    }
-    part.published = {name: row for name, row in rows.published.items() if (row.domain, row.room) == key}
-    return part
+def _by_room(rows: BatchChanges, keys: Iterable[RoomKey]) -> dict[RoomKey, BatchChanges]:
+    """Return the rows that a shard remembers of each room."""
+    parts = {key: BatchChanges(0) for key in keys}
+    for change in rows.marks:
+        parts[change.domain, change.room].marks.append(change)
+    for stay_key, stay in rows.stays.items():
+        parts[stay_key[:2]].stays[stay_key] = stay
+    for name, meeting in rows.meetings.items():
+        if meeting is not None:
+            parts[meeting.domain, meeting.room].meetings[name] = meeting
+    for name, published in rows.published.items():
+        parts[published.domain, published.room].published[name] = published
+    return parts

@@ -89,8 +89,7 @@ class ShardStore:
 
     def _add(self, entry: LogEntry) -> bool:
         key = (entry.domain, entry.room)
-        first = entry.at if entry.joined_at is None else min(entry.at, entry.joined_at)
-        if first <= self._forgotten.get(key, _NOTHING)[0]:
+        if entry.first_at <= self._forgotten.get(key, _NOTHING)[0]:
             self._late.append(entry)
             return False
         if entry.key in self._room(key).keys:

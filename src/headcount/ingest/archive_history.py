@@ -19,7 +19,7 @@ from headcount.kernel.rules import NEVER
 from headcount.store.archive import Archive, ArchivedEntry, ArchiveState, time_value
 from headcount.store.history import History, Span
 from headcount.store.provenance import LoggedEvent
-from headcount.store.records import DAY_MS, LogEntry, decode_event
+from headcount.store.records import DAY_MS
 
 _EVENTS_PER_PAGE: Final = 50_000
 _PLACE_BITS: Final = 22
@@ -82,14 +82,14 @@ class ArchiveHistory:
         condition = _IS_EVENT & (pc.field("domain") == domain)
         for partition in range(state.partitions):
             found = _first_of_each(self._archive.entries(partition, condition))
-            new = (_event(one.entry) for one in found if not _is_in_table(one, inferred))
+            new = (one.entry.to_event() for one in found if not _is_in_table(one, inferred))
             while page := list(islice(new, _EVENTS_PER_PAGE)):
                 yield page
 
 
 def _is_in_table(one: ArchivedEntry, known: Container[Event]) -> bool:
     """Return whether the table has an entry, too: what shards infer is in both."""
-    return one.is_inferred and _event(one.entry) in known
+    return one.is_inferred and one.entry.to_event() in known
 
 
 def _first_of_each(entries: Iterable[ArchivedEntry]) -> Iterator[ArchivedEntry]:
@@ -101,16 +101,9 @@ def _first_of_each(entries: Iterable[ArchivedEntry]) -> Iterator[ArchivedEntry]:
             yield one
 
 
-def _event(entry: LogEntry) -> Event:
-    return decode_event(
-        entry.room, entry.kind, entry.at, entry.participant_id, entry.user_id, entry.user_name, entry.source_session,
-        entry.joined_at, entry.inferred, entry.attributes,
-    )  # fmt: skip
-
-
 def _logged(one: ArchivedEntry) -> LoggedEvent:
     """Return an entry of the archive. Its position begins with its time of receipt, as that of a table grows with it."""
     entry = one.entry
     place = (one.offset << 1 | one.is_inferred) % (1 << _PLACE_BITS)
     position = entry.received << _PLACE_BITS | place
-    return LoggedEvent(_event(entry), position, entry.received, entry.event_id, entry.sender, entry.digest)
+    return LoggedEvent(entry.to_event(), position, entry.received, entry.event_id, entry.sender, entry.digest)

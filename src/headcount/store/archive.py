@@ -205,7 +205,7 @@ class Archive:
         return int(pc.max(received).cast(pa.int64()).as_py())
 
     def _complete(self, partition: int) -> list[str]:
-        """Return the files of events of a partition whose batch has ended. Those of one batch are all complete or none is."""
+        """Return the files of events of a partition, of batches that have ended. Those of one batch are all complete or none is."""
         ends, found = self._ends(partition), []
         for path in self._paths(partition, None, None):
             kind, offset = _name_parts(path.rpartition("/")[2])

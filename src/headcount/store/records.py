@@ -57,6 +57,11 @@ class LogEntry(NamedTuple):
     sender: str | None = None
     digest: bytes | None = None
 
+    @property
+    def first_at(self) -> Ms:
+        """The earliest moment that the entry is about: a leave may know its join."""
+        return self.at if self.joined_at is None else min(self.at, self.joined_at)
+
     def to_event(self) -> Event:
         """Return the event of an entry that is no snapshot. Raise `InvalidEvent` if it is not valid."""
         return decode_event(
