@@ -6,6 +6,7 @@ Responsible for choosing the database and for migrations at the start. Must not 
 from dataclasses import dataclass
 
 from headcount.errors import MissingExtra
+from headcount.store.access_log import AccessLog
 from headcount.store.credentials import AccessTokens, Keys
 from headcount.store.database import Database, StoreError, file_of, mask_password
 from headcount.store.history import History, StoredHistory
@@ -41,6 +42,7 @@ class Store:
     endpoints: Endpoints
     deliveries: Deliveries
     access_tokens: AccessTokens
+    access_log: AccessLog
 
     def close(self) -> None:
         self.database.close()
@@ -93,6 +95,7 @@ def store_on(database: Database) -> Store:
         Endpoints(database),
         Deliveries(database),
         AccessTokens(database),
+        AccessLog(database),
     )
 
 

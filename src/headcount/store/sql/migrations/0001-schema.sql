@@ -548,6 +548,31 @@ create table share_participants (
   primary key (digest, participant)
 ) {clustered};
 
+-- Who read meetings and people, signed in, exported, erased, or changed keys. `requests` accesses of a second that are alike are one row.
+create table access_log (
+  number {position},
+  domain {text} not null,
+  at_ms bigint not null,
+  actor_kind {text} not null,
+  actor {text} not null,
+  actor_name {text} not null,
+  action {text} not null,
+  subject_kind {text},
+  subject {text},
+  address {text} not null,
+  detail {text} not null,
+  requests integer not null
+);
+
+create index access_log_by_time on access_log (domain, at_ms, number);
+
+create index access_log_by_actor on access_log (domain, actor, at_ms, number);
+
+create index access_log_by_action on access_log (domain, action, at_ms, number);
+
+create index access_log_by_subject on access_log (domain, subject, at_ms, number)
+where subject is not null;
+
 -- A random secret, created at the first start, that encrypts the positions in cursors.
 create table store_secret (
   singleton smallint primary key check (singleton = 1),

@@ -1,0 +1,258 @@
+"""Access log: who read meetings and people, signed in, exported, erased, or changed keys, and when.
+
+Responsible for the entries: writing, finding, renaming and deleting them. Must not know which request is which action.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from headcount.kernel.events import Ms
+from headcount.store.database import Connection, Database
+
+_MAX_TEXT_BYTES: Final = 1_024
+"""The limit of a name. An index of PostgreSQL has at most 2,700 bytes."""
+_STEP: Final = 1_000
+"""Entries that one transaction deletes or renames: others wait for it."""
+_COLUMNS: Final = "number, domain, at_ms, actor_kind, actor, actor_name, action, subject_kind, subject, address, detail, requests"
+
+
+class Action(StrEnum):
+    """What was done. The part before the dot is the object, the part after it the verb."""
+
+    SIGN_IN = "sign_in"
+    SIGN_OUT = "sign_out"
+    MEETING_LIST = "meeting.list"
+    MEETING_READ = "meeting.read"
+    PERSON_READ = "person.read"
+    PERSON_SEARCH = "person.search"
+    PRESENCE_READ = "presence.read"
+    ROOM_LIST = "room.list"
+    ROOM_READ = "room.read"
+    USAGE_READ = "usage.read"
+    STREAM_OPEN = "stream.open"
+    EXPORT = "export"
+    SHARE_OPEN = "share.open"
+    SHARE_CREATE = "share.create"
+    SHARE_REVOKE = "share.revoke"
+    KEY_CREATE = "key.create"
+    KEY_REVOKE = "key.revoke"
+    SIGN_IN_LINK_CREATE = "sign_in_link.create"
+    SESSION_REVOKE = "session.revoke"
+    SOURCE_CREATE = "source.create"
+    SOURCE_UPDATE = "source.update"
+    SOURCE_DELETE = "source.delete"
+    WEBHOOK_READ = "webhook.read"
+    WEBHOOK_CREATE = "webhook.create"
+    WEBHOOK_UPDATE = "webhook.update"
+    WEBHOOK_DELETE = "webhook.delete"
+    WEBHOOK_SEND = "webhook.send"
+    ENCRYPTION_KEY_ROTATE = "encryption_key.rotate"
+    PRIVACY_READ = "privacy.read"
+    PRIVACY_EXPORT = "privacy.export"
+    PRIVACY_ERASE = "privacy.erase"
+    PRIVACY_PSEUDONYMIZE = "privacy.pseudonymize"
+    RETENTION_UPDATE = "retention.update"
+    HOLD_CREATE = "hold.create"
+    HOLD_DELETE = "hold.delete"
+    ACCESS_LOG_READ = "access_log.read"
+    ACCESS_LOG_DROP = "access_log.drop"
+    OTHER = "other"
+
+
+class ActorType(StrEnum):
+    """Who did it: an API key, a session of the dashboard, a visitor with a shared link, a command, or Headcount."""
+
+    KEY = "key"
+    SESSION = "session"
+    SHARE = "share"
+    COMMAND_LINE = "command_line"
+    SYSTEM = "system"
+
+
+class SubjectType(StrEnum):
+    """What it was done to."""
+
+    MEETING = "meeting"
+    ROOM = "room"
+    USER = "user"
+    PARTICIPANT = "participant"
+    ATTRIBUTE = "attribute"
+    KEY = "key"
+    SESSION = "session"
+    SHARE = "share"
+    SOURCE = "source"
+    WEBHOOK = "webhook"
+
+
+class Actor(NamedTuple):
+    """Who did it. `id` is that of a key, or the beginning of a digest, or the name of a user of the machine."""
+
+    type: ActorType
+    id: str
+    name: str = ""
+
+
+class Subject(NamedTuple):
+    """What it was done to."""
+
+    type: SubjectType
+    id: str
+
+
+class AccessRecord(NamedTuple):
+    """An access without its time. `detail` is the route or the command. It never has the values of a request."""
+
+    domain: str
+    actor: Actor
+    action: Action
+    subject: Subject | None = None
+    address: str = ""
+    detail: str = ""
+
+
+class AccessEntry(NamedTuple):
+    """An entry of the log: `requests` accesses that are alike, the first of them at `at`. `number` is None before it is stored."""
+
+    number: int | None
+    at: Ms
+    access: AccessRecord
+    requests: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFilter:
+    """Which entries to list. A field that is None does not filter. Times are ms, and the end is exclusive."""
+
+    since: Ms | None = None
+    before: Ms | None = None
+    actor: str | None = None
+    action: Action | None = None
+    subject_type: SubjectType | None = None
+    subject: str | None = None
+
+
+class AccessLog:
+    """The entries of all domains."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, entries: Sequence[AccessEntry]) -> None:
+        """Add entries, in bounded transactions."""
+        rows = [_row(entry) for entry in entries]
+        for start in range(0, len(rows), _STEP):
+            with self._database.writing() as connection:
+                connection.write("insert_access", rows[start : start + _STEP])
+
+    def page(
+        self, domain: str, wanted: AccessFilter, limit: int, *, after: int | None = None
+    ) -> list[AccessEntry] | None:
+        """Return entries of a domain, the newest first: those that follow the entry with the number `after`.
+
+        Return None if the domain has no entry with this number.
+        """
+        with self._database.reading() as connection:
+            place = None
+            if after is not None:
+                row = connection.row("select_access_time", domain=domain, number=after)
+                if row is None:
+                    return None
+                place = (int(row[0]), after)
+            return [_entry(*row) for row in select_entries(connection, domain, wanted, limit, place)]
+
+    def subjects(self, domain: str, kind: SubjectType, *, after: str = "", limit: int = _STEP) -> list[str]:
+        """Return the subjects of a type that follow a text, each once and in order."""
+        with self._database.reading() as connection:
+            rows = connection.rows(
+                "select_access_subjects", domain=domain, kind=kind, after=after, limit=limit
+            )
+            return [subject for (subject,) in rows]
+
+    def rename_subject(self, domain: str, kind: SubjectType, old: str, new: str) -> int:
+        """Replace a subject, such as a user who was erased, in bounded transactions. Return the number of entries."""
+        renamed = 0
+        while True:
+            with self._database.writing() as connection:
+                some = connection.run(
+                    "update_access_subject", domain=domain, kind=kind, old=stored_text(old), new=new, limit=_STEP
+                )  # fmt: skip
+            renamed += some
+            if some < _STEP:
+                return renamed
+
+    def prune(self, before: Ms) -> int:
+        """Delete entries that are older than a time, in bounded transactions, and return how many.
+
+        Entries are numbered nearly in the order of their times, so this ends where there are no older ones.
+        """
+        with self._database.reading() as connection:
+            (start,) = connection.row("select_oldest_access") or (0,)
+        deleted = 0
+        while True:
+            with self._database.writing() as connection:
+                some = connection.run("delete_old_access", start=start, until=start + _STEP, before=before)
+            if not some:
+                return deleted
+            deleted += some
+            start += _STEP
+
+
+def stored_text(text: str) -> str:
+    """Return a text as the log stores it: without U+0000 and lone surrogates, and not longer than a name may be."""
+    if text.isascii() and len(text) <= _MAX_TEXT_BYTES and "\0" not in text:
+        return text
+    encoded = text.replace("\0", "").encode("utf-8", "replace")
+    return encoded[:_MAX_TEXT_BYTES].decode("utf-8", "ignore")
+
+
+def select_entries(
+    connection: Connection, domain: str, wanted: AccessFilter, limit: int, place: tuple[Ms, int] | None
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a page. The statement is built here, because a condition that does not apply must be absent.
+
+    The index of the rarest condition serves it. The others are expressions, so that they select no index.
+    """
+    values: dict[str, Any] = {"domain": domain, "limit": limit}
+    equal = {"subject": wanted.subject, "actor": wanted.actor, "action": wanted.action}
+    given = {
+        column: stored_text(value) for column, value in {**equal, "subject_kind": wanted.subject_type}.items() if value
+    }  # fmt: skip
+    first = next((column for column in equal if column in given), None)
+    conditions = [
+        f"{column} = :{column}" if column == first else f"{column} || '' = :{column}" for column in given
+    ]
+    bounds = {"at_ms >= :since": ("since", wanted.since), "at_ms < :before": ("before", wanted.before)}
+    for condition, (name, bound) in bounds.items():
+        if bound is not None:
+            conditions.append(condition)
+            values[name] = bound
+    if place is not None:
+        conditions.append("(at_ms, number) < (:place_at, :place_number)")
+        values["place_at"], values["place_number"] = place
+    where = "".join(f" and {condition}" for condition in conditions)
+    return connection.query(
+        f"select {_COLUMNS} from access_log where domain = :domain{where} order by at_ms desc, number desc limit :limit",  # noqa: S608 - our own
+        values | given,
+    )
+
+
+def _row(entry: AccessEntry) -> tuple[Any, ...]:
+    access, subject = entry.access, entry.access.subject
+    return (
+        access.domain, entry.at, access.actor.type, access.actor.id, access.actor.name, access.action,
+        None if subject is None else subject.type, None if subject is None else subject.id,
+        access.address, access.detail, entry.requests,
+    )  # fmt: skip
+
+
+def _entry(
+    number: int, domain: str, at: Ms, actor_kind: str, actor: str, actor_name: str, action: str,
+    subject_kind: str | None, subject: str | None, address: str, detail: str, requests: int,
+) -> AccessEntry:  # fmt: skip
+    about = None if subject_kind is None or subject is None else Subject(SubjectType(subject_kind), subject)
+    who = Actor(ActorType(actor_kind), actor, actor_name)
+    return AccessEntry(
+        number, at, AccessRecord(domain, who, Action(action), about, address, detail), requests
+    )
