@@ -171,6 +171,7 @@ COMMANDS = {
     ("webhook", "test"): [("http://127.0.0.1:9/hook",), ("no\x1b[31m",)],
     ("webhook", "rotate-secret"): [("http://127.0.0.1:9/hook", "--remove", NASTY)],
     ("webhook", "delete"): [("http://127.0.0.1:9/hook",)],
+    ("privacy", "export"): [("--user", NASTY, "-o", "@person\x1b[31m.zip"), ("--attribute", NASTY, "-o", "@x.zip")],
     ("demo",): [("--remove",)],
     ("completion",): [("bash",), ("zsh",), ("fish",)],
     ("cluster", "status"): [(), ("--json",)],

@@ -133,6 +133,7 @@ ARGUMENTS = {
     ("webhook", "resend"): ["n", "--failed"],
     ("backup",): ["-o", "x.backup"],
     ("export",): ["-o", "out"],
+    ("privacy", "export"): ["--user", "u", "-o", "u.zip"],
 }
 
 

@@ -297,6 +297,12 @@ class Deliveries:
                     rows = connection.rows("select_undelivered_positions", **values, failed=failed)
             return _messages_at(connection, uuid, [position for (position,) in rows])
 
+    def of_messages(self, uuid: str, positions: list[int]) -> list[MessageDeliveries]:
+        """Return the deliveries of some messages to an endpoint, which had none of the others."""
+        with self._database.reading() as connection:
+            found = _messages_at(connection, uuid, positions)
+        return [one for one in found if one.attempts or one.state is not DeliveryState.DELIVERED]
+
     def attempts_between(self, uuid: str, first: int, last: int) -> list[Attempt]:
         """Return the attempts for the messages from one position to another, in order."""
         with self._database.reading() as connection:

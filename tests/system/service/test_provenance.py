@@ -201,7 +201,9 @@ def test_a_request_of_a_source_advances_what_a_silent_one_holds_back(service):
 def test_an_empty_array_is_a_heartbeat_of_a_program(service):
     def latest():
         found = service.client().get("/health/completeness").json()["data"]
-        return max([one["last_request_at"] or "" for one in found if one["source"]["type"] == "api_key"], default="")
+        return max(
+            [one["last_request_at"] or "" for one in found if one["source"]["type"] == "api_key"], default=""
+        )
 
     # The counters of requests are written in steps: the first request of a key may not be there yet.
     service.client().post("/events", content=b"[]")

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from headcount.dashboard.files.table import Column, Table, Type
 from headcount.dashboard.sanitize import harmless, local
+from headcount.terminal import escape_formula
 from headcount.timestamps import format_datetime
 
 _ROWS_PER_CHUNK: Final = 500
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()
-_FORMULA_STARTS: Final = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - full-width characters start formulas, too
 
 
 def as_csv(table: Table) -> Iterator[bytes]:
@@ -74,5 +74,4 @@ def _decimal(number: float) -> str:
 
 
 def _text(text: str) -> str:
-    safe = harmless(text)
-    return f"'{safe}" if safe.startswith(_FORMULA_STARTS) else safe
+    return escape_formula(harmless(text))

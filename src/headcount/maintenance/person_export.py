@@ -1,0 +1,558 @@
+"""Export of a person: everything that is stored about them, as tables in JSON and CSV.
+
+The types of the rows are the tables: their fields are the columns, and the descriptions of these are part of the export and
+of the API. Data of other people is not exported: a snapshot or a correction is reduced to the person, and of a request that
+could not be parsed only the number is listed.
+
+Responsible for the tables and their files. Must not know how rows are found: `store.data_subjects` does.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Annotated, Any, Final, get_args, get_type_hints
+from urllib.parse import unquote_plus, urlsplit
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import msgspec
+from msgspec import Meta, Raw
+
+from headcount.errors import CannotWrite
+from headcount.kernel.attributes import Attributes
+from headcount.kernel.events import Ms
+from headcount.store.credentials import AccessToken, SubjectKind
+from headcount.store.data_subjects import DataSubject, DataSubjects, Selector, SelectorKind, mentions
+from headcount.store.open import Store
+from headcount.store.outbox import Message, MessageType
+from headcount.store.provenance import Sender, SenderKind
+from headcount.store.records import KINDS, SNAPSHOT, Correction, Origin, StayRow
+from headcount.store.webhooks import Endpoint, MessageDeliveries
+from headcount.terminal import escape_formula
+from headcount.timestamps import format_timestamp
+
+JSON_FILE: Final = "data.json"
+README_FILE: Final = "README.txt"
+_MESSAGES: Final = (MessageType.PARTICIPANT_JOINED, MessageType.PARTICIPANT_LEFT)
+_MESSAGES_PER_PAGE: Final = 500
+_DEAD_LETTERS: Final = 20
+"""Bodies in memory at once: each may be large."""
+_BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
+
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class _Row(msgspec.Struct, forbid_unknown_fields=True):
+    """A row of a table."""
+
+
+class ExportedParticipant(_Row):
+    """The participants that the person was. All other tables are about them."""
+
+    room: Annotated[str, Meta(description="Name of the room.")]
+    participant_id: Annotated[str, Meta(description="Id of the participant in the room.")]
+
+
+class ExportedEntry(_Row):
+    """Entries of the event log: what sources, programs and imports reported about the person."""
+
+    position: Annotated[int, Meta(description="Position of the entry in the log.")]
+    room: Annotated[str, Meta(description="Name of the room.")]
+    kind: Annotated[
+        str, Meta(description="Kind of the entry: `join`, `leave`, `end`, or `snapshot`, a list of those present.")
+    ]  # fmt: skip
+    at: Annotated[Time, Meta(description="Time of the event.")]
+    received_at: Annotated[Time, Meta(description="Time when Headcount received it.")]
+    participant_id: Annotated[str | None, Meta(description="Id of the participant; null in a snapshot.")]
+    user_id: Annotated[str | None, Meta(description="Id of the user, if it was reported.")]
+    user_name: Annotated[str | None, Meta(description="Name of the user, if it was reported.")]
+    attributes: Annotated[Raw, Meta(description="Attributes of the participant; null if there are none.",
+                                    extra_json_schema={"type": "object", "nullable": True})]  # fmt: skip
+    snapshot: Annotated[Raw, Meta(description="What a snapshot lists about the person; null otherwise.",
+                                  extra_json_schema={"type": "array", "items": {"type": "object"}, "nullable": True})]  # fmt: skip
+    source_session: Annotated[str | None, Meta(description="The source's own id of the session.")]
+    joined_at: Annotated[Time | None, Meta(description="Time of the join, if a leave contains it.")]
+    inferred: Annotated[
+        str | None, Meta(description="How Headcount inferred the event; null if it was reported.")
+    ]
+    event_id: Annotated[str | None, Meta(description="Id that the sender gave the event.")]
+    origin: Annotated[str, Meta(description="How it came into the log: `live`, `imported` or `inferred`.")]
+    sender: Annotated[str | None, Meta(description="Source, API key or file that it came from.")]
+    sha256: Annotated[
+        str | None, Meta(description="SHA-256 of the request or file that it was in, in hexadecimal.")
+    ]
+
+
+class ExportedStay(_Row):
+    """Stays: each time from a join to a leave."""
+
+    room: Annotated[str, Meta(description="Name of the room.")]
+    join: Annotated[Time, Meta(description="Time of the join.")]
+    leave: Annotated[Time | None, Meta(description="Time of the leave; null while it lasts.")]
+    duration_seconds: Annotated[float | None, Meta(description="Duration in seconds; null while it lasts.")]
+    left_by: Annotated[
+        str | None,
+        Meta(
+            description="How it ended: `reported`, `room_ended`, `snapshot`, `timeout` or `room_restarted`."
+        ),
+    ]
+    participant_id: Annotated[str, Meta(description="Id of the participant.")]
+    user_id: Annotated[str | None, Meta(description="Id of the user, if known.")]
+    user_name: Annotated[str | None, Meta(description="Name of the user, if known.")]
+    attributes: Annotated[Raw, Meta(description="Attributes of the participant; null if there are none.",
+                                    extra_json_schema={"type": "object", "nullable": True})]  # fmt: skip
+    counts: Annotated[
+        bool, Meta(description="Whether it is part of meetings and counts. A stay that is too short is not.")
+    ]
+
+
+class ExportedMeeting(_Row):
+    """Meetings that the person attended, without their other participants."""
+
+    id: Annotated[str, Meta(description="Id of the meeting.")]
+    room: Annotated[str, Meta(description="Name of the room.")]
+    start: Annotated[Time, Meta(description="Start of the meeting.")]
+    end: Annotated[Time | None, Meta(description="End of the meeting; null while it lasts.")]
+    duration_seconds: Annotated[float | None, Meta(description="Duration in seconds; null while it lasts.")]
+
+
+class ExportedCorrection(_Row):
+    """Corrections of the person's stays after late events."""
+
+    room: Annotated[str, Meta(description="Name of the room.")]
+    corrected_at: Annotated[Time, Meta(description="Time of the correction.")]
+    reason: Annotated[str, Meta(description="Reason of the correction.")]
+    late_by_seconds: Annotated[float, Meta(description="How late the event arrived, in seconds.")]
+    change: Annotated[
+        Raw,
+        Meta(
+            description="The late event, if it is about the person, and the person's stays before and after it. Times"
+            " are milliseconds since 1970.",
+            extra_json_schema={"type": "object"},
+        ),
+    ]
+
+
+class ExportedExclusion(_Row):
+    """Joins and leaves of the person in a role that does not count, such as a recorder."""
+
+    room: Annotated[str, Meta(description="Name of the room.")]
+    at: Annotated[Time, Meta(description="Time of the event.")]
+    kind: Annotated[str, Meta(description="Kind of the event: `join` or `leave`.")]
+    role: Annotated[str, Meta(description="The role.")]
+    participant_id: Annotated[str, Meta(description="Id of the participant.")]
+    user_id: Annotated[str | None, Meta(description="Id of the user, if known.")]
+    user_name: Annotated[str | None, Meta(description="Name of the user, if known.")]
+
+
+class ExportedMessage(_Row):
+    """Messages to webhooks and streams about joins and leaves of the person."""
+
+    id: Annotated[str, Meta(description="Id of the message.")]
+    type: Annotated[str, Meta(description="Type of the event.")]
+    room: Annotated[str, Meta(description="Name of the room.")]
+    at: Annotated[Time, Meta(description="Time of the event.")]
+    created_at: Annotated[Time, Meta(description="Time when the message was written.")]
+    payload: Annotated[
+        Raw,
+        Meta(
+            description="Content of the message. Times are milliseconds since 1970.",
+            extra_json_schema={"type": "object"},
+        ),
+    ]
+
+
+class ExportedDelivery(_Row):
+    """Attempts to deliver these messages to webhook endpoints: who received the data."""
+
+    message_id: Annotated[str, Meta(description="Id of the message.")]
+    endpoint: Annotated[str, Meta(description="Id of the webhook endpoint.")]
+    recipient: Annotated[str, Meta(description="Host of the endpoint.")]
+    at: Annotated[
+        Time | None, Meta(description="Time of the attempt; null if the message waits for its first one.")
+    ]
+    delivered: Annotated[bool, Meta(description="Whether the endpoint answered 200.")]
+    status: Annotated[int | None, Meta(description="HTTP status of the response; null without one.")]
+    response: Annotated[str | None, Meta(description="Beginning of the response.")]
+    error: Annotated[str | None, Meta(description="Why there was no response.")]
+
+
+class ExportedDeadLetter(_Row):
+    """Requests of sources that could not be parsed and contain an id or attribute of the person.
+
+    Their bodies may contain data of others, and are not exported.
+    """
+
+    number: Annotated[int, Meta(description="Number of the dead letter.")]
+    source: Annotated[str, Meta(description="Name of the source.")]
+    received_at: Annotated[Time, Meta(description="Time when it was received.")]
+
+
+class ExportedShare(_Row):
+    """Valid shared links to meetings and rooms in which the person is or was."""
+
+    name: Annotated[str, Meta(description="Name of the link.")]
+    subject_kind: Annotated[str, Meta(description="Whether it shows a `meeting` or a `room`.")]
+    subject: Annotated[str, Meta(description="Id of the meeting, or name of the room.")]
+    shows_names: Annotated[bool, Meta(description="Whether it shows names, or numbers in their place.")]
+    created_at: Annotated[Time, Meta(description="Time when it was created.")]
+    expires_at: Annotated[Time, Meta(description="Time when it expires.")]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTable:
+    """A table of the export. Its rows are read when they are iterated."""
+
+    name: str
+    type: type[_Row]
+    rows: Iterable[_Row]
+
+
+TABLES: Final[dict[str, type[_Row]]] = {
+    "participants": ExportedParticipant,
+    "log_entries": ExportedEntry,
+    "stays": ExportedStay,
+    "meetings": ExportedMeeting,
+    "corrections": ExportedCorrection,
+    "excluded_participants": ExportedExclusion,
+    "messages": ExportedMessage,
+    "deliveries": ExportedDelivery,
+    "dead_letters": ExportedDeadLetter,
+    "shared_links": ExportedShare,
+}
+"""The tables of an export, in its order."""
+
+
+class PersonExport:
+    """The export of one person. `counts` are the rows of each table that were written to files."""
+
+    def __init__(self, store: Store, domain: str, selector: Selector, now: Ms) -> None:
+        self._store = store
+        self._now = now
+        self._subjects = DataSubjects(store.database)
+        self.selector = selector
+        self.counts: Counter[str] = Counter(dict.fromkeys(TABLES, 0))
+        self.subject = self._subjects.find(domain, selector)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is about the person."""
+        return not self.subject.participants and not any(
+            True for rows in (self._exclusions(), self._dead_letters()) for _ in rows
+        )
+
+    def tables(self) -> Iterator[PersonTable]:
+        """Yield the tables. Each is read from the store while its rows are iterated."""
+        rows: dict[str, Callable[[], Iterable[_Row]]] = {
+            "participants": self._participants,
+            "log_entries": self._entries,
+            "stays": self._stays,
+            "meetings": self._meetings,
+            "corrections": lambda: map(_correction, self._subjects.corrections(self.subject)),
+            "excluded_participants": self._exclusions,
+            "messages": lambda: map(_message, self._messages()),
+            "deliveries": self._deliveries,
+            "dead_letters": self._dead_letters,
+            "shared_links": self._shares,
+        }
+        for name, kind in TABLES.items():
+            yield PersonTable(name, kind, rows[name]())
+
+    def head(self) -> dict[str, Any]:
+        """Return what the export is about."""
+        kind, value, key = self.selector
+        selected = {key: value} if kind is SelectorKind.ATTRIBUTE else value
+        return {
+            "domain": self.subject.domain,
+            "selector": {kind.value: selected},
+            "exported_at": format_timestamp(self._now),
+        }
+
+    def _participants(self) -> Iterator[_Row]:
+        for room, ids in self.subject.participants.items():
+            for participant_id in sorted(ids):
+                yield ExportedParticipant(room, participant_id)
+
+    def _entries(self) -> Iterator[_Row]:
+        senders = self._store.sources.senders(self.subject.domain)
+        for entry in self._subjects.entries(self.subject):
+            yield ExportedEntry(
+                entry.position,
+                entry.room,
+                "snapshot" if entry.kind == SNAPSHOT else KINDS[entry.kind].value,
+                format_timestamp(entry.at),
+                format_timestamp(entry.received),
+                entry.participant_id,
+                entry.user_id,
+                entry.user_name,
+                _raw(entry.attributes),
+                _raw(entry.snapshot),
+                entry.source_session,
+                _time(entry.joined_at),
+                entry.inferred,
+                entry.event_id,
+                Origin(entry.origin).name.lower(),
+                _sender_text(senders.find(entry.sender)),
+                None if entry.digest is None else bytes(entry.digest).hex(),
+            )
+
+    def _stays(self) -> Iterator[_Row]:
+        for stay in self._subjects.stays(self.subject):
+            yield _stay(stay, counts=True)
+        for stay in self._subjects.pending_stays(self.subject):
+            yield _stay(stay, counts=False)
+
+    def _meetings(self) -> Iterator[_Row]:
+        for row in self._subjects.meetings(self.subject):
+            yield ExportedMeeting(
+                row.id, row.room, format_timestamp(row.start), _time(row.end), _seconds(row.start, row.end)
+            )
+
+    def _exclusions(self) -> Iterator[_Row]:
+        for row in self._subjects.excluded_participants(self.subject):
+            yield ExportedExclusion(
+                row.room,
+                format_timestamp(row.at),
+                KINDS[row.kind].value,
+                row.role,
+                row.participant_id,
+                row.user_id or None,
+                row.user_name or None,
+            )
+
+    def _messages(self) -> Iterator[Message]:
+        position = 0
+        while page := self._store.messages.after(position, domain=self.subject.domain, types=_MESSAGES):
+            position = page[-1].position
+            for message in page:
+                payload = msgspec.json.decode(message.payload)
+                if self.subject.has(message.room, payload["participant_id"], payload["user_id"]):
+                    yield message
+
+    def _deliveries(self) -> Iterator[_Row]:
+        endpoints = self._store.endpoints.all(self.subject.domain)
+        messages = self._messages() if endpoints else iter(())
+        while page := [message.position for message in islice(messages, _MESSAGES_PER_PAGE)]:
+            for endpoint in endpoints:
+                for delivery in reversed(self._store.deliveries.of_messages(endpoint.uuid, page)):
+                    yield from _attempts(endpoint, delivery)
+
+    def _dead_letters(self) -> Iterator[_Row]:
+        senders = self._store.sources.senders(self.subject.domain)
+        sources = {token: one.name for token, one in senders.all() if one.kind is SenderKind.SOURCE}
+        after = 0
+        while page := self._store.sources.dead_letters(after, _DEAD_LETTERS):
+            after = page[-1].number
+            for one in page:
+                name = sources.get(one.token)
+                if name is not None and _is_mentioned(self.subject, one.url, one.body):
+                    yield ExportedDeadLetter(one.number, name, format_timestamp(one.received))
+
+    def _shares(self) -> Iterator[_Row]:
+        shares = self._store.access_tokens.shares(self.subject.domain, self._now)
+        if not shares:
+            return
+        attended = {row.id for row in self._subjects.meetings(self.subject)}
+        for share in shares:
+            if _shows(share, attended, self.subject):
+                yield ExportedShare(
+                    share.name,
+                    share.subject_kind or "",
+                    share.subject or "",
+                    not share.masked,
+                    format_timestamp(share.created),
+                    format_timestamp(share.expires),
+                )
+
+
+def as_json(export: PersonExport) -> Iterator[bytes]:
+    """Yield the export as one JSON object with an array for each table."""
+    return _json_of(export.head(), export.tables())
+
+
+def _json_of(head: dict[str, Any], tables: Iterable[PersonTable]) -> Iterator[bytes]:
+    yield _encode(head)[:-1]
+    for table in tables:
+        yield f',"{table.name}":['.encode()
+        for number, row in enumerate(table.rows):
+            yield b"," + _encode(row) if number else _encode(row)
+        yield b"]"
+    yield b"}\n"
+
+
+def write_zip(export: PersonExport, file: IO[bytes]) -> None:
+    """Write the export to a file as a ZIP archive."""
+    with TemporaryDirectory(prefix="headcount-") as folder, ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        for path in write_files(export, Path(folder)):
+            archive.write(path, path.name)
+
+
+def write_person(export: PersonExport, out: Path) -> list[Path]:
+    """Write the export to a ZIP archive, or to a directory if the name does not end in `.zip`. Raise `CannotWrite`."""
+    is_zip = out.suffix.lower() == ".zip"
+    target = out.parent if is_zip else out
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".headcount-", dir=target) as folder:
+            if is_zip:
+                temporary = Path(folder) / out.name
+                with temporary.open("wb") as file:
+                    write_zip(export, file)
+                return [temporary.replace(out)]
+            return [path.replace(out / path.name) for path in write_files(export, Path(folder))]
+    except OSError as error:
+        raise CannotWrite(str(out), error.strerror or str(error)) from error
+
+
+def write_files(export: PersonExport, folder: Path) -> list[Path]:
+    """Write the files of the export to a directory, and return them."""
+    tables = (
+        replace(table, rows=_written(table, folder / f"{table.name}.csv", export.counts))
+        for table in export.tables()
+    )
+    with (folder / JSON_FILE).open("wb") as file:
+        file.writelines(_json_of(export.head(), tables))
+    (folder / README_FILE).write_text(_readme(export), "utf-8")
+    return [folder / name for name in (README_FILE, JSON_FILE, *(f"{name}.csv" for name in TABLES))]
+
+
+def _written(table: PersonTable, path: Path, counts: Counter[str]) -> Iterator[_Row]:
+    """Yield the rows of a table. Each is written to its CSV file and counted."""
+    columns = _columns(table.type)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(_BYTE_ORDER_MARK)
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerow(columns)
+        for row in table.rows:
+            writer.writerow([_cell(getattr(row, name)) for name in columns])
+            counts[table.name] += 1
+            yield row
+
+
+@cache
+def _columns(table: type[_Row]) -> tuple[str, ...]:
+    return table.__struct_fields__
+
+
+def _cell(value: Any) -> object:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return escape_formula(value)
+        case Raw():
+            text = bytes(value).decode()
+            return "" if text == "null" else text
+    return value
+
+
+def _readme(export: PersonExport) -> str:
+    head = export.head()
+    lines = [
+        f"Personal data that Headcount stores about {export.selector.description}",
+        "",
+        f"Domain:      {head['domain']}",
+        f"Exported at: {head['exported_at']}",
+        "",
+        f"{JSON_FILE} has all tables. Each table is also a CSV file of its name.",
+        "Times are RFC 3339 in UTC. In CSV files, a text that a spreadsheet would run as a formula begins with an apostrophe.",
+        "Data of other people is excluded.",
+    ]
+    for name, table in TABLES.items():
+        about = " ".join((table.__doc__ or "").split())
+        lines += [
+            "",
+            f"{name}.csv ({export.counts[name]:,} {'row' if export.counts[name] == 1 else 'rows'})",
+            f"  {about}",
+        ]
+        lines += [f"  {column}: {text.replace('`', '')}" for column, text in descriptions(table).items()]
+    return "\n".join(lines) + "\n"
+
+
+def descriptions(table: type[_Row]) -> dict[str, str]:
+    """Return the description of each column."""
+    hints = get_type_hints(table, include_extras=True)
+    return {
+        name: next(one.description for one in get_args(hints[name])[1:] if isinstance(one, Meta)) or ""
+        for name in _columns(table)
+    }
+
+
+def _attempts(endpoint: Endpoint, delivery: MessageDeliveries) -> Iterator[_Row]:
+    place = delivery.id, endpoint.uuid, urlsplit(endpoint.url).hostname or ""
+    if not delivery.attempts:
+        yield ExportedDelivery(*place, None, delivered=False, status=None, response=None, error=None)
+    for one in reversed(delivery.attempts):
+        yield ExportedDelivery(
+            *place, format_timestamp(one.at), bool(one.delivered), one.status, one.response, one.error
+        )
+
+
+def _correction(row: Correction) -> _Row:
+    return ExportedCorrection(
+        row.room,
+        format_timestamp(row.corrected),
+        row.reason,
+        row.late / 1_000,
+        Raw(row.before_and_after.encode()),
+    )
+
+
+def _message(message: Message) -> _Row:
+    return ExportedMessage(
+        message.id,
+        message.type,
+        message.room,
+        format_timestamp(message.at),
+        format_timestamp(message.created),
+        Raw(message.payload.encode()),
+    )
+
+
+def _stay(stay: StayRow, *, counts: bool) -> _Row:
+    return ExportedStay(
+        stay.room,
+        format_timestamp(stay.join),
+        _time(stay.leave),
+        _seconds(stay.join, stay.leave),
+        stay.left_by,
+        stay.participant_id,
+        stay.user_id or None,
+        stay.user_name or None,
+        _raw(stay.attributes),
+        counts,
+    )
+
+
+def _is_mentioned(subject: DataSubject, url: str, body: bytes) -> bool:
+    text = f"{url} {body.decode(errors='replace')}"
+    return mentions(subject, text) or mentions(subject, unquote_plus(text))
+
+
+def _shows(share: AccessToken, attended: set[str], subject: DataSubject) -> bool:
+    if share.subject_kind is SubjectKind.MEETING:
+        return share.subject in attended
+    return share.subject in subject.participants
+
+
+def _sender_text(sender: Sender | None) -> str | None:
+    return None if sender is None else f"{sender.kind} {sender.name}"
+
+
+def _raw(text: Attributes | str | None) -> Raw:
+    return Raw(b"null" if text is None else text.encode())
+
+
+def _time(at: Ms | None) -> str | None:
+    return None if at is None else format_timestamp(at)
+
+
+def _seconds(start: Ms, end: Ms | None) -> float | None:
+    return None if end is None else (end - start) / 1_000
