@@ -15,7 +15,7 @@ from headcount.http.routes.queries import routes
 from support.openapi import document, reading_document, with_accepted_spellings
 
 DOCUMENT = reading_document()
-TAGS = ("Meetings", "Rooms", "Presence", "Usage", "Webhooks", "Events", "Health")
+TAGS = ("Meetings", "Rooms", "Presence", "Usage", "Webhooks", "Privacy", "Events", "Health")
 
 
 def test_every_route_is_in_the_document_and_every_path_of_it_is_a_route(world):

@@ -50,7 +50,7 @@ MODULES: Final = {
     "key": ("keys",),
     "source": ("sources", "polling"),
     "webhook": ("webhooks", "webhook_deliveries", "webhook_listen"),
-    "privacy": ("privacy",),
+    "privacy": ("privacy", "privacy_retention"),
     "completion": ("completion",),
 }
 """The modules of each command, which are imported when it is needed: a command must answer at once."""

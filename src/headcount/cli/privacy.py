@@ -17,7 +17,7 @@ from headcount.settings import Settings
 
 @main.group(cls=Group)
 def privacy() -> None:
-    """Export the data of a person."""
+    """Export the data of a person, and limit what is stored and for how long."""
 
 
 def with_selector(command: Callable[..., None]) -> Callable[..., None]:

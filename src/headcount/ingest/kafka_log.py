@@ -65,6 +65,7 @@ class KafkaLog(Log):
         Its position is the time in ms at which the broker appended the last entry. If this raises, some entries may be
         stored: when they are sent again, they count once.
         """
+        groups = self._minimal.groups(groups)
         delivered = [_Delivery() for _ in groups]
         for group, delivery in zip(groups, delivered, strict=True):
             self.require(group)

@@ -22,6 +22,7 @@ from headcount.http.rate_limit import RateLimiter
 from headcount.http.room_quota import RoomQuota
 from headcount.http.routes.events import Ingest
 from headcount.http.routes.inbound import InboundHandler
+from headcount.http.routes.retention import PrivacyContext
 from headcount.http.routes.stream import event_of
 from headcount.outbound.broadcast import Broadcaster
 from headcount.outbound.webhooks.endpoints import EndpointManager
@@ -79,6 +80,7 @@ class Web:
                     history=core.store.history, completeness=self._status.completeness, senders=core.store.sources.senders, cursors=self._cursors,
                 ),
                 webhook_endpoints=self._manager,
+                privacy=PrivacyContext(core.store.retention, core.store.minimal, core.clock.now),
                 broadcaster=self.broadcaster,
                 cursors=self._cursors,
                 metrics=core.metrics,

@@ -6,12 +6,12 @@ the database, where everything that adds to a domain finds it.
 Responsible for the rule and for refusing other domains. Must not know who adds to a domain.
 """
 
-import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from headcount.errors import BadInput
 from headcount.store.database import Connection, StoreBusy
+from headcount.store.patterns import matches
 
 
 class WrongCell(StoreBusy):
@@ -57,9 +57,7 @@ def _has(rule: CellRule, domain: str) -> bool:
 
 
 def _matches(patterns: list[str], domain: str) -> bool:
-    return any(
-        re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), domain, re.DOTALL) for pattern in patterns
-    )
+    return any(matches(pattern, domain) for pattern in patterns)
 
 
 def read_cell(connection: Connection) -> CellRule:

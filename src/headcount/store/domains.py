@@ -12,8 +12,8 @@ _TABLES: Final = (
     "ended_meeting_counts", "meeting_attributes", "meeting_attribute_counts", "attribute_keys", "superseded_meetings",
     "corrections", "excluded_participants", "room_quarters", "domain_quarters", "domain_steps", "room_totals",
     "value_totals", "long_values", "pending_rollups", "messages", "stream_domains", "published_meetings", "pending_notifications", "endpoints", "deliveries", "attempts",
-    "sources", "api_keys", "access_tokens", "share_participants",
-    "access_log",
+    "sources", "api_keys", "access_tokens", "share_participants", "access_log",
+    "retention_rules", "legal_holds", "room_retention", "minimal_domains",
 )  # fmt: skip
 
 

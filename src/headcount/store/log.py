@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from headcount.kernel.events import Event, Ms, with_implied_join
 from headcount.kernel.rules import NEVER
+from headcount.store.data_minimal import DataMinimal
 from headcount.store.database import Connection, Database, NoLogHere
 from headcount.store.records import AppendResult, LogEntry, StoredEntry, decode_event
 
@@ -16,14 +17,17 @@ _new = tuple.__new__  # makes a named tuple of a row, in half the time of `_make
 class Log:
     """The log of all domains."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, minimal: DataMinimal | None = None) -> None:
         self._database = database
+        self._minimal = minimal or DataMinimal(database)
 
     def append(self, groups: Sequence[Sequence[LogEntry]]) -> list[AppendResult]:
         """Append the entries of several requests in one commit, and return the result of each request.
 
-        The entries are durable when this returns. If it raises, none of them is stored.
+        The entries are durable when this returns. If it raises, none of them is stored. In a domain in the data-minimal
+        mode, nothing that names a person is written.
         """
+        groups = self._minimal.groups(groups)
         end = self._database.write_new("insert_new_entries", [entry for group in groups for entry in group])
         if end is not None:
             return [AppendResult(len(group), 0, end) for group in groups]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from headcount.errors import MissingExtra
 from headcount.store.access_log import AccessLog
 from headcount.store.credentials import AccessTokens, Keys
+from headcount.store.data_minimal import DataMinimal
 from headcount.store.database import Database, StoreError, file_of, mask_password
 from headcount.store.history import History, StoredHistory
 from headcount.store.log import Log
@@ -16,6 +17,7 @@ from headcount.store.migrations import migrate, migrations, pending
 from headcount.store.outbox import Messages, PendingNotifications
 from headcount.store.presence import Presence
 from headcount.store.projections import Projections
+from headcount.store.retention import Retention
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase, require_own_files
 from headcount.store.usage.queries import Usage
@@ -43,6 +45,8 @@ class Store:
     deliveries: Deliveries
     access_tokens: AccessTokens
     access_log: AccessLog
+    minimal: DataMinimal
+    retention: Retention
 
     def close(self) -> None:
         self.database.close()
@@ -79,16 +83,17 @@ def has_store(url: str) -> bool:
 
 def store_on(database: Database) -> Store:
     """Return the store in a migrated database."""
+    minimal = DataMinimal(database)
     return Store(
         database,
-        Log(database),
+        Log(database, minimal),
         StoredHistory(database),
         Projections(database),
         Meetings(database),
         Usage(database),
         UsageRollup(database),
         Keys(database),
-        Sources(database),
+        Sources(database, minimal),
         Messages(database),
         PendingNotifications(database),
         Presence(database),
@@ -96,6 +101,8 @@ def store_on(database: Database) -> Store:
         Deliveries(database),
         AccessTokens(database),
         AccessLog(database),
+        minimal,
+        Retention(database),
     )
 
 

@@ -17,6 +17,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Kind, Ms
 from headcount.limits import require_label
 from headcount.store.cell import require_cell
+from headcount.store.data_minimal import DataMinimal, reason_without_values
 from headcount.store.database import Database
 from headcount.store.provenance import Senders, read_senders
 from headcount.store.records import KIND_CODES
@@ -89,8 +90,9 @@ class ExcludedParticipant(NamedTuple):
 class Sources:
     """The sources of all domains."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, minimal: DataMinimal | None = None) -> None:
         self._database = database
+        self._minimal = minimal or DataMinimal(database)
 
     def add(self, row: SourceRow) -> None:
         """Add a source. Raise `BadInput` if the domain has one of that name."""
@@ -165,7 +167,7 @@ class Sources:
                 domain=domain,
                 room=room,
                 at=joined_at,
-                participant=participant_id,
+                participant=self._minimal.participant(domain, room, participant_id),
                 join=KIND_CODES[Kind.JOIN],
             )
         return None if row is None else str(row[0])
@@ -185,8 +187,17 @@ class Sources:
         return found
 
     def add_dead_letter(self, dead_letter: DeadLetter) -> None:
-        """Store a request that cannot be parsed. An identical one is stored once."""
+        """Store a request that cannot be parsed. An identical one is stored once.
+
+        In a domain in the data-minimal mode, only the reason is stored, and it cannot be retried.
+        """
         digest = blake2b(dead_letter.url.encode() + b"\0" + dead_letter.body, digest_size=16).digest()
+        source = self.find(dead_letter.token)
+        if source is not None and self._minimal.has(source.domain):
+            digest = self._minimal.digest(digest)
+            dead_letter = dead_letter._replace(
+                url="", headers={}, body=b"", reason=reason_without_values(dead_letter.reason)
+            )
         headers = msgspec.json.encode(dead_letter.headers).decode()
         row = (
             dead_letter.token,
@@ -227,8 +238,19 @@ class Sources:
 
     def add_excluded_participants(self, participants: Sequence[ExcludedParticipant]) -> None:
         """Add excluded participants. An identical one is stored once."""
+        participants = [self._stored(one) for one in participants]
         with self._database.writing() as connection:
             connection.write("insert_excluded_participant", participants)
+
+    def reason(self, domain: str, reason: str) -> str:
+        """Return why a request was refused, as it is stored: in the data-minimal mode without what the request contained."""
+        return reason_without_values(reason) if self._minimal.has(domain) else reason
+
+    def _stored(self, one: ExcludedParticipant) -> ExcludedParticipant:
+        stored = one._replace(
+            participant_id=self._minimal.participant(one.domain, one.room, one.participant_id)
+        )
+        return stored._replace(user_id=None, user_name=None) if self._minimal.has(one.domain) else stored
 
     def excluded_participants(
         self, domain: str, room: str, start: Ms, until: Ms, limit: int

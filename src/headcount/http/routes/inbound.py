@@ -130,7 +130,7 @@ class InboundHandler:
         try:
             source.verify(inbound, row.secrets)
         except VerificationFailed as error:
-            self._stats.add(row, "rejected", now, message=str(error))
+            self._stats.add(row, "rejected", now, message=self._sources.reason(row.domain, str(error)))
             raise ApiError(
                 HTTPStatus.UNAUTHORIZED,
                 "authentication-error",
@@ -224,7 +224,8 @@ class InboundHandler:
         self, source_config: ConfiguredSource, inbound: InboundRequest, error: BadInput
     ) -> Response:
         if not _is_well_formed(inbound):
-            self._stats.add(source_config.row, "malformed", inbound.received_at, message=str(error))
+            reason = self._sources.reason(source_config.row.domain, str(error))
+            self._stats.add(source_config.row, "malformed", inbound.received_at, message=reason)
             raise invalid(f"{error}") from error
         await self._store_dead_letter(source_config, inbound, error)
         return _json(InboundResult("dead_letter", 0, 0, info=sentence_case(str(error))))
@@ -239,8 +240,9 @@ class InboundHandler:
         )  # fmt: skip
         await in_thread(self._limits.request_timeout_s, self._sources.add_dead_letter, dead_letter)
         self._stats.record_request(row.token, inbound.received_at)
-        self._stats.add(row, "dead_letters", inbound.received_at, message=str(error))
-        log.warning("inbound request could not be parsed", source=row.name, kind=row.kind, reason=str(error))
+        reason = self._sources.reason(row.domain, str(error))
+        self._stats.add(row, "dead_letters", inbound.received_at, message=reason)
+        log.warning("inbound request could not be parsed", source=row.name, kind=row.kind, reason=reason)
 
     async def _find_source(self, kind: str, token: str) -> ConfiguredSource:
         if len(token) > _MAX_TOKEN_LENGTH or "\0" in token:

@@ -151,7 +151,8 @@ def still_open(store: Store, domain: str, stays: Iterable[OpenStay]) -> list[Ope
             for one in recent
         ]
         present = {stay.participant_id for stay in _replay(events, Rules()).stays if stay.leave is None}
-        found += (stay for stay in of_room if stay.participant_id in present)
+        stored_id = store.minimal.participant
+        found += (stay for stay in of_room if stored_id(domain, room, stay.participant_id) in present)
     return found
 
 

@@ -167,8 +167,15 @@ def compare(
     memory: PollMemory,
     other_rooms: Sequence[str] = (),
 ) -> Reconciled:
-    """Return what a list adds to the store. `other_rooms` are compared besides the rooms of the source."""
-    row, listed = source.row, observed.participants
+    """Return what a list adds to the store. `other_rooms` are compared besides the rooms of the source.
+
+    Participants are compared by the ids under which they are stored.
+    """
+    row, stored_id = source.row, store.minimal.participant
+    listed = [
+        one._replace(participant_id=stored_id(row.domain, one.room, one.participant_id))
+        for one in observed.participants
+    ]
     known = known_presence(store.presence, row.domain, row.token, listed, observed.requested_at, other_rooms)
     return reconcile(listed, known, memory, observed.requested_at, observed.unclear_rooms)
 
@@ -207,8 +214,9 @@ class SourcePoller:
             if parts.is_leader():
                 await self._append_changes(observed)
         except (PollFailed, BadInput) as error:
-            parts.stats.add(row, "failed_polls", parts.now(), message=str(error))
-            log.warning("poll failed", source=row.name, kind=row.kind, reason=str(error))
+            reason = parts.store.sources.reason(row.domain, str(error))
+            parts.stats.add(row, "failed_polls", parts.now(), message=reason)
+            log.warning("poll failed", source=row.name, kind=row.kind, reason=reason)
         except StoreError as error:
             log.warning("result of a poll was not stored", source=row.name, reason=str(error))
         except Exception:
@@ -229,9 +237,11 @@ class SourcePoller:
         self._memory = changes.memory
         self._record_complete(observed)
         now = parts.now()
-        parts.stats.add(row, "polls", now, message=summarize(observed))
+        reason = parts.store.sources.reason
+        parts.stats.add(row, "polls", now, message=reason(row.domain, summarize(observed)))
         if observed.problems:
-            log.warning("poll skipped entries", source=row.name, kind=row.kind, reasons=observed.problems[:3])
+            reasons = [reason(row.domain, problem) for problem in observed.problems[:3]]
+            log.warning("poll skipped entries", source=row.name, kind=row.kind, reasons=reasons)
         parts.stats.add(row, "inferred_joins", now, len(changes.joins))
         parts.stats.add(row, "inferred_leaves", now, len(changes.leaves))
 

@@ -578,3 +578,48 @@ create table store_secret (
   singleton smallint primary key check (singleton = 1),
   secret {bytes} not null
 );
+
+-- How long the names, events and meetings of rooms are stored. `pattern` names rooms; the most specific rule of a room
+-- applies. Null is forever.
+create table retention_rules (
+  domain {text} not null,
+  pattern {text} not null,
+  names_days integer,
+  events_days integer,
+  meetings_days integer,
+  updated_ms bigint not null,
+  primary key (domain, pattern)
+) {clustered};
+
+-- What no rule may delete: a meeting, a room or the sittings of a user, until the hold is released.
+create table legal_holds (
+  number {position},
+  domain {text} not null,
+  kind {text} not null,
+  subject {text} not null,
+  reason {text} not null,
+  created_ms bigint not null,
+  created_by {text} not null,
+  released_ms bigint,
+  released_by {text}
+);
+
+create index legal_holds_by_domain on legal_holds (domain, number);
+
+-- Up to when the names, events and meetings of a room have expired. Events up to `frozen_ms` are not accepted any more.
+create table room_retention (
+  domain {text} not null,
+  room {text} not null,
+  names_until_ms bigint,
+  events_until_ms bigint,
+  meetings_until_ms bigint,
+  frozen_ms bigint,
+  primary key (domain, room)
+) {clustered};
+
+-- Domains in the data-minimal mode, and those that once were (`minimal` = 0).
+create table minimal_domains (
+  domain {text} primary key,
+  minimal smallint not null,
+  changed_ms bigint not null
+) {clustered};
