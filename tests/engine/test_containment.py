@@ -94,7 +94,7 @@ class FaultyConnection:
 
     def write(self, name, rows):
         rows = list(rows)
-        if name != "insert_entries" or rows[0][-2] == Origin.INFERRED:
+        if name != "insert_entries" or rows[0][13] == Origin.INFERRED:
             self._look(name, [value for row in rows for value in row])
         return self._connection.write(name, rows)
 

@@ -98,7 +98,7 @@ def test_a_history_is_as_one_engine_writes_it_whatever_dies_meanwhile(
     assert heard.meetings == as_received(meeting for meeting in expected if meeting.room not in imported)
     live = [entry.event for entry in entries if entry.room not in imported]
     assert heard.inside == inside(live, Rules(), now()) != set()
-    query.until(lambda: is_archived(query, len(sent), len(alone.inferred_keys())))
+    query.until(lambda: is_archived(query, len(sent), len(alone.inferred_facts())))
     assert query.stop() == 0
     assert meetings_of(sessionize(str(query.archive), as_of=now(), domain=DOMAIN)) == expected
     require_backfilled(query.archive, expected)

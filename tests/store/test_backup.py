@@ -129,7 +129,7 @@ def test_the_write_ahead_log_of_a_killed_process_is_applied(tmp_path):
 
 ONE_MORE = (
     "insert into entries select position + 1, domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name,"
-    " source_session, joined_ms, inferred, event_id, x'00', origin, snapshot, attributes, sender, digest from entries where position = 500"
+    " source_session, joined_ms, inferred, event_id, x'00', origin, snapshot, attributes, sender, digest, salt, commitment from entries where position = 500"
 )
 
 

@@ -59,7 +59,7 @@ class ShardedEngine:
         self.pasts = [[] for _ in range(shards)]
         self.memory = {}
         self.late = []
-        self.inferred = []
+        self.inferred = {}
         if subscribed:
             store.messages.stream_opened(DOMAIN, 0)
 
@@ -152,7 +152,7 @@ class ShardedEngine:
         state.save(head)
         self.unread[number], self.pasts[number] = [], []
         self.late += shard.take_late()
-        self.inferred += [entry.key for batch in batches for entry in batch.inferred]
+        self.inferred |= {entry.key: fact(entry) for batch in batches for entry in batch.inferred}
         self.memory[number] = shard
         return len(batches)
 
@@ -164,15 +164,19 @@ class ShardedEngine:
     def before(self, step):
         """Called before each step of a round that can be lost."""
 
-    def inferred_keys(self):
-        """The keys of what was inferred: the entries that go to the topic."""
-        return set(self.inferred)
+    def inferred_facts(self):
+        """What was inferred, each key once: the entries that go to the topic."""
+        return sorted(self.inferred.values())
 
     def meetings(self):
         return meetings_in(self.store)
 
     def presence(self):
         return presence_in(self.store)
+
+
+def fact(entry):
+    return (entry.domain, entry.room, entry.kind, entry.at, entry.participant_id, entry.inferred)
 
 
 class StoredShards(ShardedEngine):

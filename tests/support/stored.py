@@ -63,10 +63,11 @@ class StoredEngine:
     def append_entries(self, entries):
         return self.store.log.append([entries])[0]
 
-    def inferred_keys(self):
-        """The keys of what was inferred: entries of the log."""
+    def inferred_facts(self):
+        """What was inferred, each key once: entries of the log."""
+        columns = "domain, room, kind, at_ms, participant_id, inferred"
         with self.store.database.reading() as connection:
-            return {key for (key,) in connection.query("select event_key from entries where origin = 2", {})}
+            return sorted(connection.query(f"select {columns} from entries where origin = 2", {}))
 
     def show(self, moment):
         """Work until what is shown is what was true at `moment`."""

@@ -434,6 +434,6 @@ def _stored(position: int, entry: LogEntry) -> StoredEntry:
     is_snapshot = entry.kind == SNAPSHOT
     return StoredEntry(
         position, entry.domain, entry.received, entry.origin, entry.snapshot, entry.sender if is_snapshot else None,
-        entry.digest if is_snapshot else None, entry.room, entry.kind, entry.at, entry.participant_id, entry.user_id,
+        entry.digest if is_snapshot else None, entry.key if is_snapshot else None, entry.room, entry.kind, entry.at, entry.participant_id, entry.user_id,
         entry.user_name, entry.source_session, entry.joined_at, entry.inferred, entry.attributes,
     )  # fmt: skip

@@ -7,14 +7,13 @@ Responsible for the log entries of inferred events. Must not know how they are c
 """
 
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 
 import msgspec
 
 from headcount.kernel.attributes import Value, canonical
 from headcount.kernel.events import Event, Inferred, Kind, Ms
 from headcount.kernel.room import Room
-from headcount.store.dedup import hash_key
+from headcount.store.dedup import inferred_key
 from headcount.store.records import KIND_CODES, UNKNOWN_PROVENANCE, LogEntry, Origin, Provenance, StoredEntry
 
 
@@ -35,12 +34,13 @@ def infer_from_snapshot(room: Room, entry: StoredEntry, unread: Iterable[Event] 
 
     `unread` was inferred from earlier snapshots, and the room has not received it yet.
 
-    Their keys follow from the snapshot, and not from its position, which differs between one engine and a cluster.
+    Their keys follow from that of the snapshot, and not from its position, which differs between one engine and a cluster.
     """
     assert entry.snapshot is not None
+    assert entry.key is not None
     listed = {one.participant_id: one for one in _DECODER.decode(entry.snapshot)}
     known = room.participants_at(entry.at, unread)
-    cause = (hash_key(str(entry.at), entry.snapshot).hex(), Inferred.SNAPSHOT)
+    cause = (Inferred.SNAPSHOT, entry.key)
     for who in sorted(known.keys() - listed.keys()):
         yield _entry(
             room, Kind.LEAVE, entry.at, entry.received, SnapshotParticipant(who), *cause, entry.provenance
@@ -58,7 +58,7 @@ def infer_timeouts(room: Room, stale_after: Ms, now: Ms) -> Iterator[LogEntry]:
         left = stay.join + stale_after
         if left <= now:
             who = SnapshotParticipant(stay.participant_id)
-            yield _entry(room, Kind.LEAVE, left, now, who, str(stay.join), Inferred.TIMEOUT)
+            yield _entry(room, Kind.LEAVE, left, now, who, Inferred.TIMEOUT, b"")
 
 
 def next_timeout(room: Room, stale_after: Ms) -> Ms | None:
@@ -68,10 +68,9 @@ def next_timeout(room: Room, stale_after: Ms) -> Ms | None:
 
 
 def _entry(
-    room: Room, kind: Kind, at: Ms, received: Ms, who: SnapshotParticipant, cause: str, inferred: Inferred,
+    room: Room, kind: Kind, at: Ms, received: Ms, who: SnapshotParticipant, inferred: Inferred, cause: bytes,
     provenance: Provenance = UNKNOWN_PROVENANCE,
 ) -> LogEntry:  # fmt: skip
-    text = f"{inferred}\0{cause}\0{room.name}\0{kind}\0{who.participant_id}"
     return LogEntry(
         domain=room.domain,
         room=room.name,
@@ -85,7 +84,7 @@ def _entry(
         joined_at=None,
         inferred=inferred.value,
         event_id=None,
-        key=blake2b(text.encode(), digest_size=16).digest(),
+        key=inferred_key(inferred, cause, at, room.name, kind, who.participant_id),
         origin=Origin.INFERRED,
         attributes=canonical(who.attributes) if who.attributes else None,
         sender=provenance.sender,

@@ -28,7 +28,7 @@ from headcount.outbound.broadcast import Broadcaster
 from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.service.core import Core
 from headcount.service.readiness import Readiness
-from headcount.service.runtime import new_nonce, random_bytes
+from headcount.service.runtime import new_nonce
 from headcount.service.status import Status
 from headcount.store.credentials import new_secret
 
@@ -48,7 +48,7 @@ class Web:
         self.authenticator = Authenticator(
             store.keys, clock.now, self._rate_limiter, settings["request_timeout_s"]
         )
-        self._cursors = Cursors(store.keys.store_secret(random_bytes(32)))
+        self._cursors = Cursors(store.keys.store_secret())
         self.broadcaster = Broadcaster(
             store.messages,
             partial(event_of, self._cursors),

@@ -157,14 +157,10 @@ class Keys:
             rows = connection.rows("select_key_access_tokens", key_id=key_id)
             return _revoke_tokens(connection, rows, now, keep_shares=keep_shares)
 
-    def store_secret(self, new: bytes) -> bytes:
-        """Return the secret of the store. If there is none yet, it becomes `new`, 32 random bytes."""
+    def store_secret(self) -> bytes:
+        """Return the secret of the store, 32 random bytes."""
         with self._database.reading() as connection:
             row = connection.row("select_store_secret")
-        if row is None:
-            with self._database.writing() as connection:
-                connection.run("insert_store_secret", secret=new)
-                row = connection.row("select_store_secret")
         assert row is not None
         return bytes(row[0])
 

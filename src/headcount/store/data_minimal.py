@@ -10,7 +10,6 @@ from, or where they are written.
 """
 
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -22,7 +21,7 @@ from headcount.kernel.attributes import Attributes, canonical, values_of
 from headcount.kernel.events import Ms
 from headcount.limits import require_domain
 from headcount.store.database import Connection, Database
-from headcount.store.pseudonyms import Pseudonymizer, is_pseudonym
+from headcount.store.pseudonyms import Pseudonymizer, is_pseudonym, pseudonyms_of
 from headcount.store.records import LogEntry
 
 _TTL_S: Final = 0.5
@@ -113,7 +112,7 @@ class DataMinimal:
         return canonical({key: value for key, value in values_of(attributes).items() if key in counted})
 
     def digest(self, digest: bytes) -> bytes:
-        """Return what stands for the digest of a content, 15 bytes: nobody can try which content has it."""
+        """Return what stands for the digest of a content, 16 bytes: nobody can try which content has it."""
         return self._pseudonyms().digest("digest", digest.hex())
 
     def _stored(self, entry: LogEntry, state: _State) -> LogEntry:
@@ -184,25 +183,13 @@ class DataMinimal:
 
     def _pseudonyms(self) -> Pseudonymizer:
         if self._pseudonymizer is None:
-            self._pseudonymizer = Pseudonymizer(store_secret(self._database))
+            self._pseudonymizer = pseudonyms_of(self._database)
         return self._pseudonymizer
 
 
 def reason_without_values(reason: str) -> str:
     """Return why a request was refused, without what it contained."""
     return _QUOTED.sub("'…'", _RECEIVED.sub("", reason))
-
-
-def store_secret(database: Database) -> bytes:
-    """Return the secret of the store, which is created if there is none."""
-    with database.reading() as connection:
-        row = connection.row("select_store_secret")
-    if row is None:
-        with database.writing() as connection:
-            connection.run("insert_store_secret", secret=secrets.token_bytes(32))
-            row = connection.row("select_store_secret")
-    assert row is not None
-    return bytes(row[0])
 
 
 def _read(connection: Connection) -> list[MinimalDomain]:

@@ -50,6 +50,11 @@ def content_key(
     )
 
 
+def inferred_key(inferred: str, cause: bytes, at: Ms, room: str, kind: str, participant_id: str) -> bytes:
+    """Return the key of an inferred event. `cause` is the stored key of the snapshot from which it is inferred, or empty."""
+    return timed_key(at, inferred, cause.hex(), room, kind, participant_id)
+
+
 def timed_key(at: Ms, *parts: str) -> bytes:
     """Return a time and the start of the hash of texts, 16 bytes. Equal entries have equal times."""
     return (at & _TIME_MASK).to_bytes(_TIME_BYTES, "big") + hash_key(*parts)[:_HASH_BYTES]

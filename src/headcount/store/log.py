@@ -3,12 +3,17 @@
 Responsible for appending entries and for reading them back. Must not know what the engine does with them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import islice
+from os import urandom
+from typing import Any
 
 from headcount.kernel.events import Event, Ms, with_implied_join
 from headcount.kernel.rules import NEVER
 from headcount.store.data_minimal import DataMinimal
 from headcount.store.database import Connection, Database, NoLogHere
+from headcount.store.pseudonyms import SALT_BYTES, Pseudonymizer, pseudonyms_of
 from headcount.store.records import AppendResult, LogEntry, StoredEntry, decode_event
 
 _new = tuple.__new__  # makes a named tuple of a row, in half the time of `_make`
@@ -21,6 +26,10 @@ class Log:
         self._database = database
         self._minimal = minimal or DataMinimal(database)
 
+    @cached_property
+    def _pseudonyms(self) -> Pseudonymizer:
+        return pseudonyms_of(self._database)
+
     def append(self, groups: Sequence[Sequence[LogEntry]]) -> list[AppendResult]:
         """Append the entries of several requests in one commit, and return the result of each request.
 
@@ -28,11 +37,12 @@ class Log:
         mode, nothing that names a person is written.
         """
         groups = self._minimal.groups(groups)
-        end = self._database.write_new("insert_new_entries", [entry for group in groups for entry in group])
+        rows = rows_of((entry for group in groups for entry in group), self._pseudonyms)
+        end = self._database.write_new("insert_new_entries", rows)
         if end is not None:
             return [AppendResult(len(group), 0, end) for group in groups]
         with self._database.writing() as connection:
-            accepted = append_to(connection, groups)
+            accepted = append_rows(connection, _regrouped(rows, groups))
             end, _ = connection.row("select_log_end") or (0, 0)
         return [AppendResult(new, len(group) - new, end) for new, group in zip(accepted, groups, strict=True)]
 
@@ -62,7 +72,11 @@ class Log:
         """Return entries as they are stored: a duplicate has the time of its first entry."""
         with self._database.reading() as connection:
             times = [
-                connection.row("select_entry_time", domain=entry.domain, event_key=entry.key)
+                connection.row(
+                    "select_entry_time",
+                    domain=entry.domain,
+                    event_key=self._pseudonyms.entry_key(entry.key, entry.at),
+                )
                 for entry in entries
             ]
         return [
@@ -88,7 +102,25 @@ class NoLog(Log):
         )
 
 
-def append_to(connection: Connection, groups: Sequence[Sequence[LogEntry]]) -> list[int]:
+def rows_of(entries: Iterable[LogEntry], pseudonyms: Pseudonymizer) -> list[tuple[Any, ...]]:
+    """Return entries as rows: with a keyed key, and with a random salt beside their personal fields."""
+    entries = list(entries)
+    salts, key = urandom(SALT_BYTES * len(entries)), pseudonyms.entry_key
+    return [
+        (*entry[:12], key(entry[12], entry[3]), *entry[13:], salts[SALT_BYTES * i : SALT_BYTES * (i + 1)])
+        for i, entry in enumerate(entries)
+    ]
+
+
+def _regrouped(
+    rows: Sequence[tuple[Any, ...]], groups: Sequence[Sequence[Any]]
+) -> list[Sequence[tuple[Any, ...]]]:
+    """Return rows in groups of the same sizes as these."""
+    remaining = iter(rows)
+    return [list(islice(remaining, len(group))) for group in groups]
+
+
+def append_rows(connection: Connection, groups: Sequence[Sequence[tuple[Any, ...]]]) -> list[int]:
     """Append in the current transaction, and return how many entries of each group were new.
 
     Nearly always all are new, and one statement inserts all groups. Otherwise each group needs its own count.

@@ -6,6 +6,7 @@ changes of a batch were found. Only the engine writes these tables.
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from operator import itemgetter
 from time import perf_counter
 from typing import Any, Final
@@ -14,9 +15,10 @@ from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import Mark
 from headcount.store.database import Connection, Database, LeadershipLost, StoreBusy
 from headcount.store.journal import StoredJournal
-from headcount.store.log import append_to, events_after, events_between
+from headcount.store.log import append_rows, events_after, events_between, rows_of
 from headcount.store.meeting_attributes import AttributeIndexUpdate, write_attribute_keys
 from headcount.store.meeting_counts import CountChanges, write_differences
+from headcount.store.pseudonyms import Pseudonymizer, pseudonyms_of
 from headcount.store.records import (
     BatchChanges,
     DeferredRoom,
@@ -60,6 +62,10 @@ class Projections:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @cached_property
+    def _pseudonyms(self) -> Pseudonymizer:
+        return pseudonyms_of(self._database)
 
     def cursor(self) -> tuple[int, int]:
         """Return the last position that is processed, and the current epoch."""
@@ -183,7 +189,7 @@ class Projections:
         """Return why the database rejects a part of a batch, or None if it accepts it. Nothing is changed."""
         try:
             with self._database.writing() as connection:
-                _write(connection, part)
+                _write(connection, part, self._pseudonyms)
                 raise _RollbackError  # noqa: TRY301 - it rolls the transaction back
         except _RollbackError:
             return None
@@ -201,15 +207,15 @@ class Projections:
         with self._database.writing() as connection:
             if connection.run("advance_cursor", cursor=batch.cursor, epoch=epoch) != 1:
                 raise LeadershipLost("another process runs the engine now")
-            _write(connection, batch)
+            _write(connection, batch, self._pseudonyms)
         return perf_counter() - began
 
 
-def _write(connection: Connection, batch: BatchChanges) -> None:
+def _write(connection: Connection, batch: BatchChanges, pseudonyms: Pseudonymizer) -> None:
     """Write all of a batch in the current transaction."""
     write_rows(connection, batch)
     if batch.inferred:
-        append_to(connection, [batch.inferred])
+        append_rows(connection, [rows_of(batch.inferred, pseudonyms)])
     write_messages(connection, [batch])
 
 

@@ -89,7 +89,7 @@ class AppendResult(NamedTuple):
 
 
 class StoredEntry(NamedTuple):
-    """One entry of the log as the engine reads it. Field order is column order. Only a snapshot has its provenance."""
+    """One entry of the log as the engine reads it. Field order is column order. Only a snapshot has its provenance and its key."""
 
     position: int
     domain: str
@@ -98,6 +98,7 @@ class StoredEntry(NamedTuple):
     snapshot: str | None
     sender: str | None
     digest: bytes | None
+    key: bytes | None
     room: str
     kind: int
     at: Ms
@@ -121,7 +122,7 @@ class StoredEntry(NamedTuple):
 
     def to_event(self) -> Event:
         """Return the event of an entry that is no snapshot. Raise `InvalidEvent` if it is not valid."""
-        _, _, _, _, _, _, _, room, kind, at, who, user, name, session, joined, inferred, attributes = self
+        _, _, _, _, _, _, _, _, room, kind, at, who, user, name, session, joined, inferred, attributes = self
         return Event(
             KINDS[kind], room, at, who, user, name, session, joined,
             None if inferred is None else Inferred(inferred), None, attributes,

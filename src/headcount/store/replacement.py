@@ -14,7 +14,7 @@ from headcount.store.database import Connection, Database
 _PAGE_SIZE: Final = 20_000
 _ENTRIES: Final = (
     "position, domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,"
-    " joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest"
+    " joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest, salt, commitment"
 )
 _TABLES: Final = {
     "meetings": (
@@ -66,7 +66,9 @@ _EMPTY: Final = dict.fromkeys(
 
 
 def copy_log(source: Database, target: Database) -> None:
-    """Copy all entries, with their positions."""
+    """Copy all entries, with their positions, and the secret with which their keys and pseudonyms are made."""
+    with source.reading() as reader, target.writing() as writer:
+        writer.run("update_store_secret", secret=bytes(reader.rows("select_store_secret")[0][0]))
     position = 0
     while True:
         text = f"select {_ENTRIES} from entries where position > :position order by position limit :limit"  # noqa: S608 - our own

@@ -93,7 +93,8 @@ where d.domain = w.domain and d.room = w.room
 """
 _ENTRIES: Final = """
 with wanted (domain, room, at) as ({keys})
-select e.event_key, e.position, e.domain, e.received_ms, e.origin, e.snapshot, e.sender, e.digest, e.room, e.kind, e.at_ms,
+select e.event_key, e.position, e.domain, e.received_ms, e.origin, e.snapshot, e.sender, e.digest,
+  case when e.kind = 4 then e.event_key end, e.room, e.kind, e.at_ms,
   e.participant_id, e.user_id, e.user_name, e.source_session, e.joined_ms, e.inferred, e.attributes
 from wanted as w
 cross join entries as e

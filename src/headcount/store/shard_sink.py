@@ -8,13 +8,13 @@ Responsible for one transaction per round. Must not know how a round was compute
 
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, sleep
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from headcount.kernel.events import Ms
 from headcount.store.cell import CellRule, read_cell
 from headcount.store.database import Connection, Database, LeadershipLost, StoreBusy, StoreError
 from headcount.store.projections import write_messages, write_rows
-from headcount.store.records import BatchChanges
+from headcount.store.records import BatchChanges, LogEntry
 from headcount.store.replacement import clear_tables
 
 QUERY_TIMEOUT_MS: Final[Ms] = 15_000
@@ -153,7 +153,7 @@ class ShardSink:
             inferred = [entry for batch in batches for entry in batch.inferred]
             if inferred:
                 # Without the lock of the log: nobody reads it by position, and shards would wait for it.
-                connection.write("insert_entries", inferred)
+                connection.write("insert_entries", _unkeyed(inferred))
             write_messages(connection, batches)
         return True
 
@@ -184,7 +184,7 @@ class ShardSink:
             _require_epoch(connection, epoch)
             write_rows(connection, batch)
             if batch.inferred:
-                connection.write("insert_entries", batch.inferred)
+                connection.write("insert_entries", _unkeyed(batch.inferred))
 
     def end_load(self, reached: Mapping[int, ShardProgress], epoch: int) -> None:
         """Record what each shard has reached, from where a live query continues, and request the usage of everything."""
@@ -233,3 +233,8 @@ def when_available(write: Callable[[], object]) -> None:
             sleep(_PAUSE_S)
         else:
             return
+
+
+def _unkeyed(entries: Sequence[LogEntry]) -> list[tuple[Any, ...]]:
+    """Return entries as rows with the keys by which shards recognize them. The topic has no salts."""
+    return [(*entry, None) for entry in entries]

@@ -117,6 +117,7 @@ class SqliteDatabase:
     dialect: Final = {
         "position": "integer primary key autoincrement",
         "bytes": "blob",
+        "random_bytes": "randomblob(32)",
         "clustered": "without rowid",
         "text": "text",
         "presence_columns": ", user_id, user_name, leave_ms",

@@ -145,7 +145,7 @@ def test_a_server_with_an_engine_that_takes_over_continues_where_the_cluster_sto
     start = now() - 4 * HOUR
     cluster.append_entries(lives(1, 5, start, start + 2 * HOUR))
     cluster.show(now() - REORDER_WINDOW_MS)
-    assert cluster.inferred_keys()
+    assert cluster.inferred_facts()
     before = cluster.meetings()
     early = [
         Event(kind, "new", start + number * MINUTE, "ann")

@@ -27,10 +27,9 @@ where id = ?
 select secret
 from store_secret
 
--- name: insert_store_secret
-insert into store_secret (singleton, secret)
-values (1, :secret)
-on conflict (singleton) do nothing
+-- name: update_store_secret
+update store_secret
+set secret = :secret
 
 -- name: insert_access_token
 insert into access_tokens (

@@ -1,17 +1,17 @@
 -- name: insert_entries
 insert into entries (
   domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,
-  joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest
+  joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest, salt
 )
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (domain, event_key) do nothing
 
 -- name: insert_new_entries
 insert into entries (
   domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,
-  joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest
+  joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest, salt
 )
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: select_log_end
 select coalesce(max(position), 0), coalesce(max(received_ms), 0)
@@ -25,7 +25,8 @@ where domain = :domain
 
 -- name: select_entries
 select position, domain, received_ms, origin, snapshot,
-  case when kind = 4 then sender end, case when kind = 4 then digest end, room, kind, at_ms,
+  case when kind = 4 then sender end, case when kind = 4 then digest end,
+  case when kind = 4 then event_key end, room, kind, at_ms,
   participant_id, user_id, user_name, source_session, joined_ms, inferred, attributes
 from entries
 where position > :position
@@ -35,7 +36,8 @@ limit :limit
 -- name: select_domain_entries
 -- Served by the primary key: `|| ''` keeps the databases from the indexes by domain and room.
 select position, domain, received_ms, origin, snapshot,
-  case when kind = 4 then sender end, case when kind = 4 then digest end, room, kind, at_ms,
+  case when kind = 4 then sender end, case when kind = 4 then digest end,
+  case when kind = 4 then event_key end, room, kind, at_ms,
   participant_id, user_id, user_name, source_session, joined_ms, inferred, attributes
 from entries
 where position > :position

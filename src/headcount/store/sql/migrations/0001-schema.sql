@@ -1,6 +1,7 @@
 -- The log (`entries`) is the source of truth. Headcount can rebuild meetings, stays, rooms and usage from it.
 -- `sender` and `digest` are the provenance of an entry: who delivered it, and the SHA-256 of the delivery.
--- {position}, {bytes}, {clustered}, {text} and {presence_columns} are what the two databases write differently.
+-- `salt` is random. After an erasure, `commitment` stands for the personal fields, and the salt is deleted, too.
+-- {position}, {bytes}, {random_bytes}, {clustered}, {text} and {presence_columns} are what the two databases write differently.
 
 create table entries (
   position {position},
@@ -21,7 +22,9 @@ create table entries (
   snapshot {text},
   attributes {text},
   sender {text},
-  digest {bytes}
+  digest {bytes},
+  salt {bytes},
+  commitment {bytes}
 );
 
 create unique index entries_by_key on entries (domain, event_key);
@@ -573,11 +576,13 @@ create index access_log_by_action on access_log (domain, action, at_ms, number);
 create index access_log_by_subject on access_log (domain, subject, at_ms, number)
 where subject is not null;
 
--- A random secret, created at the first start, that encrypts the positions in cursors.
+-- A random secret. It encrypts the positions in cursors, and makes the keys of entries and pseudonyms keyed hashes.
 create table store_secret (
   singleton smallint primary key check (singleton = 1),
   secret {bytes} not null
 );
+
+insert into store_secret (singleton, secret) values (1, {random_bytes});
 
 -- How long the names, events and meetings of rooms are stored. `pattern` names rooms; the most specific rule of a room
 -- applies. Null is forever.
