@@ -105,7 +105,7 @@ def test_every_operation_states_its_availability_and_has_a_verb():
         for operation in path.values():
             assert operation["description"].endswith(("Daily-compatible.", "Headcount extension."))
             assert re.match(
-                r"(list|get|create|update|patch|delete|test|explain|ingest|stream|resend)[A-Z]",
+                r"(list|get|create|update|patch|delete|test|explain|ingest|stream|resend|export)[A-Z]",
                 operation["operationId"],
             )
             assert operation["tags"][0] in TAGS

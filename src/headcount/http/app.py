@@ -21,9 +21,10 @@ from headcount.http.cursors import Cursors
 from headcount.http.errors import HANDLERS
 from headcount.http.middleware import Middleware
 from headcount.http.operations import Operation
-from headcount.http.routes import events, inbound, queries, retention, stream, webhooks
+from headcount.http.routes import events, inbound, privacy, queries, retention, stream, webhooks
 from headcount.http.routes.events import Ingest
 from headcount.http.routes.inbound import InboundHandler
+from headcount.http.routes.privacy import PersonContext
 from headcount.http.routes.retention import PrivacyContext
 from headcount.http.serializer import encode
 from headcount.outbound.broadcast import Broadcaster
@@ -37,6 +38,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     inbound.INGEST,
     *stream.OPERATIONS,
     *webhooks.OPERATIONS,
+    *privacy.OPERATIONS,
     *retention.OPERATIONS,
 )
 
@@ -54,6 +56,7 @@ class Parts:
     inbound: InboundHandler
     query_context: QueryContext
     webhook_endpoints: EndpointManager
+    person_context: PersonContext
     privacy: PrivacyContext
     broadcaster: Broadcaster
     cursors: Cursors
@@ -78,6 +81,7 @@ def build(parts: Parts) -> Middleware:
         *parts.inbound.routes(),
         *_guarded(authenticator, "read", queries.routes(parts.query_context)),
         *_guarded(authenticator, "admin", webhooks.routes(parts.webhook_endpoints)),
+        *_guarded(authenticator, "admin", privacy.routes(parts.person_context)),
         *_guarded(authenticator, "admin", retention.routes(parts.privacy)),
         *stream.routes(streaming),
     ]

@@ -1,16 +1,19 @@
-"""Request bodies: their bytes, up to a limit and within a time.
+"""Request bodies: their bytes, up to a limit and within a time, and their JSON.
 
-Responsible for sizes, content types and timeouts. It must not know what a body means.
+Responsible for sizes, content types, timeouts and the errors of the JSON. It must not know what a body means.
 """
 
 import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 
+import msgspec
 from starlette.types import Receive
 
-from headcount.http.errors import ApiError, invalid
+from headcount.http.errors import ApiError, invalid, not_json
+
+T = TypeVar("T")
 
 _MAX_DIGITS: Final = 15
 _CLOSE: Final = {"connection": "close"}
@@ -78,6 +81,16 @@ async def read_bytes(
     if message.get("more_body"):
         body = await _read_rest(body, receive, max_bytes, timeout_s)
     return body
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Return the value of a JSON body. Raise `ApiError` 400."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise invalid(f"Invalid body: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise not_json(f"The body is not JSON: {error}") from error
 
 
 async def _read_rest(first: bytes, receive: Receive, max_bytes: int, timeout_s: float) -> bytes:

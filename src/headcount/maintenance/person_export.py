@@ -61,7 +61,6 @@ class ExportedParticipant(_Row):
 class ExportedEntry(_Row):
     """Entries of the event log: what sources, programs and imports reported about the person."""
 
-    position: Annotated[int, Meta(description="Position of the entry in the log.")]
     room: Annotated[str, Meta(description="Name of the room.")]
     kind: Annotated[
         str, Meta(description="Kind of the entry: `join`, `leave`, `end`, or `snapshot`, a list of those present.")
@@ -282,7 +281,6 @@ class PersonExport:
         senders = self._store.sources.senders(self.subject.domain)
         for entry in self._subjects.entries(self.subject):
             yield ExportedEntry(
-                entry.position,
                 entry.room,
                 "snapshot" if entry.kind == SNAPSHOT else KINDS[entry.kind].value,
                 format_timestamp(entry.at),

@@ -22,6 +22,7 @@ from headcount.http.rate_limit import RateLimiter
 from headcount.http.room_quota import RoomQuota
 from headcount.http.routes.events import Ingest
 from headcount.http.routes.inbound import InboundHandler
+from headcount.http.routes.privacy import PersonContext
 from headcount.http.routes.retention import PrivacyContext
 from headcount.http.routes.stream import event_of
 from headcount.outbound.broadcast import Broadcaster
@@ -81,6 +82,7 @@ class Web:
                 ),
                 webhook_endpoints=self._manager,
                 privacy=PrivacyContext(core.store.retention, core.store.minimal, core.clock.now),
+                person_context=PersonContext(core.store, core.clock.now, settings["request_timeout_s"]),
                 broadcaster=self.broadcaster,
                 cursors=self._cursors,
                 metrics=core.metrics,

@@ -10,7 +10,7 @@ Responsible for finding the person and their rows. Must not know the files that 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -31,6 +31,8 @@ _POSITIONS: Final = 20_000
 """Entries of the log that one statement reads."""
 _IDS: Final = 10_000
 """Participant ids in one statement."""
+_NO_KIND: Final = 0
+"""The kind of no entry."""
 _BEFORE_ALL: Final = -(2**62)
 _ESCAPED_IN_JSON: Final = re.compile(r'["\\/\x00-\x1f\x7f-\U0010ffff]')
 _WILDCARDS: Final = re.compile(r"[\\%_]")
@@ -141,14 +143,17 @@ class DataSubjects:
 
     def entries(self, subject: DataSubject) -> Iterator[SubjectEntry]:
         """Yield the entries of the log about a person, by room and time. A snapshot is reduced to the person."""
+        room_before = ""
         for room, ids in _chunks(subject):
             at, position = _BEFORE_ALL, 0
+            kind, room_before = (_NO_KIND if room == room_before else SNAPSHOT), room
             while page := self._rows(
-                "select_participants_entries", subject.domain, room=room, participant_ids=ids, at=at, position=position
+                "select_participants_entries", subject.domain, room=room, participant_ids=ids, list_kind=kind, at=at,
+                position=position,
             ):  # fmt: skip
                 position, at = page[-1][0], page[-1][8]
                 for row in page:
-                    entry = _about(subject, SubjectEntry(room, *row), ids)
+                    entry = _about(subject, SubjectEntry(room, *row))
                     if entry is not None:
                         yield entry
 
@@ -344,16 +349,12 @@ def _chunks(subject: DataSubject) -> Iterator[tuple[str, list[str]]]:
             yield room, chunk
 
 
-def _about(subject: DataSubject, entry: SubjectEntry, ids: Iterable[str]) -> SubjectEntry | None:
-    """Return what an entry has about the person among these ids, or None."""
+def _about(subject: DataSubject, entry: SubjectEntry) -> SubjectEntry | None:
+    """Return what an entry has about the person, or None."""
     if entry.kind != SNAPSHOT:
         return entry if subject.has(entry.room, entry.participant_id, entry.user_id) else None
-    wanted = set(ids)
-    own = [
-        one
-        for one in msgspec.json.decode(entry.snapshot or "[]")
-        if one["participant_id"] in wanted and subject.has(entry.room, one["participant_id"], one.get("user_id"))
-    ]  # fmt: skip
+    listed = msgspec.json.decode(entry.snapshot or "[]")
+    own = [one for one in listed if subject.has(entry.room, one["participant_id"], one.get("user_id"))]
     return entry._replace(snapshot=msgspec.json.encode(own).decode()) if own else None
 
 

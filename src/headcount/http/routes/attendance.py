@@ -16,8 +16,9 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from headcount.http import params
+from headcount.http.body import decode
 from headcount.http.context import Answer, QueryContext
-from headcount.http.errors import invalid, not_json
+from headcount.http.errors import invalid
 from headcount.http.operations import operation
 from headcount.http.params import Param
 from headcount.http.routes.meetings import MEETING_ID, REPLACED, find_meeting
@@ -213,12 +214,7 @@ def query_of_url(query: QueryParams) -> RosterQuery:
 
 def query_of_body(body: bytes) -> RosterQuery:
     """Return the parameters in a JSON body; they are parsed as those of a URL. Raise `ApiError` 400."""
-    try:
-        roster = _ROSTER.decode(body)
-    except msgspec.ValidationError as error:
-        raise invalid(f"Invalid body: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise not_json(f"The body is not JSON: {error}") from error
+    roster = decode(body, _ROSTER)
     if len(roster.expected) > _MAX_EXPECTED:
         raise invalid(
             f'"expected" must contain at most {_MAX_EXPECTED:,} people [Received {len(roster.expected):,}]'

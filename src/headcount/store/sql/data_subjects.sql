@@ -38,7 +38,7 @@ from pending_stays
 where domain = :domain
 
 -- name: select_participants_entries
--- Served by entries_by_room. Snapshots are those of the whole room.
+-- Served by entries_by_room. Snapshots, if they are wanted, are those of the whole room.
 select position, received_ms, origin, snapshot, sender, digest, event_id, kind, at_ms, participant_id, user_id, user_name,
   source_session, joined_ms, inferred, attributes
 from entries
@@ -46,7 +46,7 @@ where domain = :domain
   and room = :room
   and at_ms >= :at
   and (at_ms > :at or position > :position)
-  and (kind = 4 or participant_id in (:participant_ids))
+  and (kind = :list_kind or participant_id in (:participant_ids))
 order by at_ms, position
 limit :limit
 
