@@ -44,6 +44,7 @@ _DEAD_LETTERS: Final = 20
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+_OBJECT: Final = {"type": "object", "additionalProperties": True}
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -71,9 +72,9 @@ class ExportedEntry(_Row):
     user_id: Annotated[str | None, Meta(description="Id of the user, if it was reported.")]
     user_name: Annotated[str | None, Meta(description="Name of the user, if it was reported.")]
     attributes: Annotated[Raw, Meta(description="Attributes of the participant; null if there are none.",
-                                    extra_json_schema={"type": "object", "nullable": True})]  # fmt: skip
+                                    extra_json_schema={**_OBJECT, "nullable": True})]  # fmt: skip
     snapshot: Annotated[Raw, Meta(description="What a snapshot lists about the person; null otherwise.",
-                                  extra_json_schema={"type": "array", "items": {"type": "object"}, "nullable": True})]  # fmt: skip
+                                  extra_json_schema={"type": "array", "items": _OBJECT, "nullable": True})]  # fmt: skip
     source_session: Annotated[str | None, Meta(description="The source's own id of the session.")]
     joined_at: Annotated[Time | None, Meta(description="Time of the join, if a leave contains it.")]
     inferred: Annotated[
@@ -104,7 +105,7 @@ class ExportedStay(_Row):
     user_id: Annotated[str | None, Meta(description="Id of the user, if known.")]
     user_name: Annotated[str | None, Meta(description="Name of the user, if known.")]
     attributes: Annotated[Raw, Meta(description="Attributes of the participant; null if there are none.",
-                                    extra_json_schema={"type": "object", "nullable": True})]  # fmt: skip
+                                    extra_json_schema={**_OBJECT, "nullable": True})]  # fmt: skip
     counts: Annotated[
         bool, Meta(description="Whether it is part of meetings and counts. A stay that is too short is not.")
     ]
@@ -132,7 +133,7 @@ class ExportedCorrection(_Row):
         Meta(
             description="The late event, if it is about the person, and the person's stays before and after it. Times"
             " are milliseconds since 1970.",
-            extra_json_schema={"type": "object"},
+            extra_json_schema=_OBJECT,
         ),
     ]
 
@@ -161,7 +162,7 @@ class ExportedMessage(_Row):
         Raw,
         Meta(
             description="Content of the message. Times are milliseconds since 1970.",
-            extra_json_schema={"type": "object"},
+            extra_json_schema=_OBJECT,
         ),
     ]
 

@@ -106,6 +106,7 @@ def recorded(tmp_path_factory):
         read_meetings(recorder)
         read_rooms(recorder)
         manage_webhooks(recorder, receiver, uuid)
+        manage_privacy(recorder)
         yield service, document.json(), file, recorder.answers
 
 
@@ -231,6 +232,27 @@ def manage_webhooks(recorder, receiver, uuid):
     send("resendDeliveries", uuid=uuid, json={"room": "blue", "from": 0})
     assert "lastMomentPushed" in send("getWebhook", uuid=uuid)
     send("deleteWebhook", uuid=other["uuid"])
+
+
+def manage_privacy(recorder):
+    send = recorder.send
+    person = send("exportPerson", json={"user_id": "u-1"})
+    for table in ("participants", "log_entries", "stays", "meetings"):
+        assert person[table], table
+    assert send("exportPerson", json={"participant_id": "c-0"})["corrections"]
+    assert send("exportPerson", json={"participant_id": "r-1"})["excluded_participants"]
+    send("exportPerson", status=400, json={})
+    send("exportPerson", status=404, json={"attribute": {"email": "nobody@example.com"}})
+    rule = {"pattern": "lecture-*", "names_days": 30}
+    send("updateRetentionRule", json=rule)
+    send("listRetentionRules")
+    send("getRetentionPreview")
+    send("deleteRetentionRule", params={"pattern": rule["pattern"]})
+    number = send("createLegalHold", json={"kind": "room", "subject": "blue", "reason": "case 17"})["number"]
+    send("listLegalHolds")
+    send("deleteLegalHold", number=str(number))
+    send("updateDataMinimal", json={"minimal": False})
+    send("getDataMinimal")
 
 
 def messages(recorder, uuid):
