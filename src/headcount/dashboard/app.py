@@ -26,6 +26,7 @@ from headcount.dashboard.pages import (
     meeting_print,
     meetings,
     person,
+    privacy,
     room,
     search,
     settings,
@@ -44,8 +45,9 @@ UploadHandler = Callable[[View, Upload], Awaitable[Response]]
 Handler = Callable[[Request], Awaitable[Response]]
 
 _METHODS: Final = ("GET", "POST")
+_EXPORTS: Final = (".xlsx", ".zip")
 _EXPORT_TIMEOUT_FACTOR: Final = 10
-"""A workbook of 100,000 rows may take longer than a page, by this factor."""
+"""A workbook of 100,000 rows, or all data of a person, may take longer than a page, by this factor."""
 log = structlog.get_logger("headcount.dashboard")
 
 
@@ -102,6 +104,10 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/settings/webhooks/{uuid}": endpoint.page,
         "/settings/webhooks/{uuid}/test": endpoint.page,
     }
+    admin_pages: dict[str, Page] = {
+        "/privacy": privacy.page,
+        "/privacy.zip": privacy.export,
+    }
     admin_forms: dict[str, FormHandler] = {
         "/health/dead-letters": health.retry,
         "/live/ingest-key": live.create_ingest_key,
@@ -136,6 +142,10 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
             for path, page in pages.items()
         ),
         *(
+            _route(path, _with_errors(context, _for_admins(context, sessions, page)))
+            for path, page in admin_pages.items()
+        ),
+        *(
             _route(path, _with_errors(context, _form_for_admins(context, sessions, handler)), "POST")
             for path, handler in admin_forms.items()
         ),
@@ -158,6 +168,18 @@ def _for_visitors(context: PageContext, sessions: Sessions, page: Page) -> Handl
 
     async def handler(request: Request) -> Response:
         return await page(View(context, request, await sessions.visitor(request)))
+
+    return handler
+
+
+def _for_admins(context: PageContext, sessions: Sessions, page: Page) -> Handler:
+    """Require an admin's session."""
+
+    async def handler(request: Request) -> Response:
+        visitor = await sessions.visitor(request)
+        if not visitor.is_admin:
+            raise NotAllowed(TEXTS("error.admins_only"))
+        return await page(View(context, request, visitor))
 
     return handler
 
@@ -201,7 +223,7 @@ def _with_errors(context: PageContext, handler: Handler) -> Handler:
         def view() -> View:
             return View(context, request, getattr(request.state, "visitor", None))
 
-        if request.scope["path"].endswith(".xlsx"):
+        if request.scope["path"].endswith(_EXPORTS):
             factor = _EXPORT_TIMEOUT_FACTOR
         else:
             factor = 2 if request.method == "POST" else 1

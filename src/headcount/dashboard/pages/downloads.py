@@ -228,7 +228,7 @@ def _columns(types: dict[str, Type]) -> tuple[Column, ...]:
 def csv_response(view: View, table: Table, name: str) -> Response:
     """Return a table as a CSV file to save."""
     return StreamingResponse(
-        as_csv(table), headers=_attachment(view, name, "csv"), media_type="text/csv; charset=utf-8"
+        as_csv(table), headers=attachment(view, name, "csv"), media_type="text/csv; charset=utf-8"
     )
 
 
@@ -237,7 +237,7 @@ async def xlsx_response(view: View, tables: Sequence[Table], name: str) -> Respo
     file = BytesIO()
     await asyncio.to_thread(write_xlsx, tables, view.now, file)
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return Response(file.getvalue(), headers=_attachment(view, name, "xlsx"), media_type=media_type)
+    return Response(file.getvalue(), headers=attachment(view, name, "xlsx"), media_type=media_type)
 
 
 def _ics(view: View, name: str, meetings: Iterable[MeetingRow]) -> Response:
@@ -250,12 +250,12 @@ def _ics(view: View, name: str, meetings: Iterable[MeetingRow]) -> Response:
 
     return StreamingResponse(
         as_ics(name, appointments(), view.now),
-        headers=_attachment(view, name, "ics"),
+        headers=attachment(view, name, "ics"),
         media_type="text/calendar; charset=utf-8",
     )
 
 
-def _attachment(view: View, name: str, extension: str) -> dict[str, str]:
+def attachment(view: View, name: str, extension: str) -> dict[str, str]:
     """The header with the file's name: its content and the day of the export."""
     day = f"{local(view.now, view.zone):%Y-%m-%d}"
     stem = _NOT_IN_FILE_NAMES.sub("-", name).strip("-.")[:_MAX_FILE_NAME] or "headcount"

@@ -1,0 +1,74 @@
+"""The privacy page: admins find and export a person. Viewers and other domains do not."""
+
+import io
+import json
+from zipfile import ZipFile
+
+import pytest
+
+from support.browser import BASE, create_meeting, sign_in
+
+
+@pytest.fixture
+def client(service):
+    return sign_in(service)
+
+
+@pytest.fixture
+def viewer(service):
+    return sign_in(service, service.make_key("default", "read"))
+
+
+@pytest.fixture
+def stranger(service):
+    return sign_in(service, service.make_key("elsewhere", "admin"))
+
+
+def test_an_admin_exports_a_person_from_their_page(service, dashboard, room):
+    create_meeting(service, room)
+    page = dashboard.at(f"/person?id=u-ana-{room}")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export data").click()
+    assert download.value.suggested_filename.startswith("personal-data")
+    with ZipFile(download.value.path()) as archive:
+        data = json.loads(archive.read("data.json"))
+    assert data["selector"] == {"user_id": f"u-ana-{room}"}
+    assert [one["room"] for one in data["meetings"]] == [room]
+
+
+@pytest.mark.parametrize("by", ["user_id", "participant_id", "attribute"])
+def test_a_person_is_found_by_any_selector(service, client, room, by):
+    create_meeting(service, room, attributes={"email": f"{room}@x.example"})
+    user = f"u-ana-{room}"
+    participant = service.client().get(f"/users/{user}/meetings").json()["data"][0]["participants"][0]
+    value = {
+        "user_id": user,
+        "participant_id": participant["participant_id"],
+        "attribute": f"email={room}@x.example",
+    }[by]
+    page = client.get(f"{BASE}/privacy", params={"by": by, "value": value}).text
+    assert value in page
+    assert "Export data" in page
+    answer = client.get(f"{BASE}/privacy.zip", params={"by": by, "value": value})
+    assert answer.headers["content-type"] == "application/zip"
+    data = json.loads(ZipFile(io.BytesIO(answer.content)).read("data.json"))
+    assert [one["user_name"] for one in data["stays"]] == ["Ana Silva"]
+
+
+def test_viewers_and_other_domains_find_nobody(service, viewer, stranger, room):
+    create_meeting(service, room)
+    person = {"by": "user_id", "value": f"u-ana-{room}"}
+    assert "Privacy" not in viewer.get(BASE).text
+    assert "Export data" not in viewer.get(f"{BASE}/person?id={person['value']}").text
+    for path in ("/privacy", "/privacy.zip"):
+        assert viewer.get(BASE + path, params=person).status_code == 403
+    assert "Nothing is stored about this person" in stranger.get(f"{BASE}/privacy", params=person).text
+    assert stranger.get(f"{BASE}/privacy.zip", params=person).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [({}, 200), ({"by": "name", "value": "x"}, 400), ({"by": "attribute", "value": "email"}, 400), ({"value": "x" * 600}, 400)],
+)  # fmt: skip
+def test_an_address_that_selects_nobody_is_explained(client, query, status):
+    assert client.get(f"{BASE}/privacy", params=query).status_code == status
