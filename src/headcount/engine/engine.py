@@ -25,7 +25,7 @@ import structlog
 
 from headcount.engine.batch_parts import BatchPart, Replace, commit_parts, is_contained
 from headcount.engine.deferred_rooms import DeferredRooms
-from headcount.engine.engine_store import EngineStore
+from headcount.engine.engine_store import EngineErasures, EngineStore
 from headcount.engine.notifications import publish
 from headcount.engine.room_cache import RoomCache
 from headcount.engine.room_turn import RoomTurn, TurnSettings, time_limit_after
@@ -46,6 +46,8 @@ _WINDOW: Final = 50_000
 _NOTIFICATION_RETRY_MS: Final[Ms] = 600_000
 _CLOCK_JUMP_MS: Final[Ms] = 5 * 60_000
 """If the clock goes back by more than this, it was wrong before; if by less, the rooms' time waits for it."""
+
+NewEraser = Callable[[int, Callable[[RoomKey], None]], EngineErasures]
 
 log = structlog.get_logger("headcount.engine")
 
@@ -68,7 +70,8 @@ class Engine:
 
     `rules` are those in force. Stays without a leave end after `stale_after` ms, if given. Events become visible after
     `reorder_window` ms. A batch has at most `batch_size` entries. Without `publishes`, nothing is written to the
-    outbox. `release` is the version of this program. `stopwatch` returns seconds since any moment; with None, a batch
+    outbox. `release` is the version of this program. `eraser` returns what erases people between batches, and is given a
+    function that removes a room from memory. `stopwatch` returns seconds since any moment; with None, a batch
     may last as long as it takes.
     """
 
@@ -84,6 +87,7 @@ class Engine:
         publishes: bool = True,
         release: str = "",
         stopwatch: Callable[[], float] | None = perf_counter,
+        eraser: NewEraser | None = None,
     ) -> None:
         self._store = store
         self._publishes = publishes
@@ -103,6 +107,7 @@ class Engine:
         """The batch in which the deferred rooms of a domain last had a turn. Domains served least recently come first."""
         self.stats = EngineStats()
         self.cursor = 0
+        self._eraser = None if eraser is None else eraser(epoch, self._cache.evict)
         self._reload()
 
     @property
@@ -141,11 +146,15 @@ class Engine:
         """
         entries = self._store.log.after(self.cursor, self._batch_size)
         is_full = len(entries) == self._batch_size
+        if self._eraser is not None:
+            self._eraser.refresh()
+            entries = self._eraser.redacted(entries)
         if self._time > now + _CLOCK_JUMP_MS:
             self._time = now
         self._time = max(self._time, min(now, time_limit_after(entries[-1])) if is_full else now)
         try:
-            return self._process(entries, now) or self._notify(now) or is_full
+            is_busy = self._process(entries, now) or self._notify(now) or is_full
+            return (self._eraser is not None and self._eraser.step(self.cursor, now)) or is_busy
         except BaseException:
             self._reload()
             raise

@@ -68,6 +68,14 @@ class EngineNotifications(Protocol):
     ) -> dict[tuple[str, str], MeetingState]: ...
 
 
+class EngineErasures(Protocol):
+    """Erasures of people: see `headcount.engine.erasure.Eraser` for each method."""
+
+    def refresh(self) -> None: ...
+    def redacted(self, entries: Sequence[StoredEntry]) -> Sequence[StoredEntry]: ...
+    def step(self, cursor: int, now: Ms) -> bool: ...
+
+
 class EngineStore(Protocol):
     """The store of an engine."""
 

@@ -137,8 +137,9 @@ class DataSubjects:
     def find(self, domain: str, selector: Selector) -> DataSubject:
         """Return the person that a selector selects. It reads the log of the domain once."""
         found: dict[str, set[str]] = {}
-        for room, participant_id in self._participants(domain, selector):
-            found.setdefault(room, set()).add(participant_id)
+        for page in self.search(domain, selector):
+            for room, participant_id in page:
+                found.setdefault(room, set()).add(participant_id)
         return DataSubject(domain, selector, {room: frozenset(ids) for room, ids in sorted(found.items())})
 
     def entries(self, subject: DataSubject) -> Iterator[SubjectEntry]:
@@ -211,17 +212,34 @@ class DataSubjects:
         with self._database.reading() as connection:
             return connection.query(text, values)
 
-    def _participants(self, domain: str, selector: Selector) -> Iterator[tuple[str, str]]:
-        """Yield the rooms and ids of the person's participants, some repeatedly."""
+    def search(self, domain: str, selector: Selector) -> Iterator[set[tuple[str, str]]]:
+        """Yield the rooms and ids of the person's participants, for each page that is read, some repeatedly."""
         yield from self._participants_in_log(domain, selector)
         yield from self._participants_in_stays(domain, selector)
         with self._database.reading() as connection:
             pending = connection.rows("select_domain_pending_stays", domain=domain)
-        for room, _, participant_id, user_id, _, attributes in pending:
-            if _is_selected(selector, participant_id, user_id, attributes):
-                yield room, participant_id
+            excluded = connection.rows("select_excluded_people", domain=domain)
+        yield {
+            (room, participant_id)
+            for room, _, participant_id, user_id, _, attributes in pending
+            if _is_selected(selector, participant_id, user_id, attributes)
+        }
+        yield {
+            (room, participant_id)
+            for room, participant_id, user_id in excluded
+            if _is_selected(selector, participant_id, user_id, None)
+        }
 
-    def _participants_in_log(self, domain: str, selector: Selector) -> Iterator[tuple[str, str]]:
+    def stay_people(
+        self, domain: str
+    ) -> Iterator[list[tuple[str, str, Ms, str, str | None, Attributes | None]]]:
+        """Yield domain, room, join, participant, user and attributes of all stays of a domain, in pages."""
+        place: dict[str, Any] = {"room": "", "join": _BEFORE_ALL, "participant": ""}
+        while page := self._rows("select_people_of_stays", domain, **place):
+            yield [(domain, *row) for row in page]
+            place = dict(zip(place, page[-1][:3], strict=True))
+
+    def _participants_in_log(self, domain: str, selector: Selector) -> Iterator[set[tuple[str, str]]]:
         after = 0
         with self._database.reading() as connection:
             end, _ = connection.row("select_log_end") or (0, 0)
@@ -230,30 +248,31 @@ class DataSubjects:
             until = after + _POSITIONS
             with self._database.reading() as connection:
                 page = connection.rows("select_entries_about", after=after, until=until, **values)
+            found: set[tuple[str, str]] = set()
             for _, room, participant_id, user_id, attributes, snapshot in page:
                 if snapshot is not None:
-                    for one in _listed(snapshot):
-                        if _is_selected(selector, *one):
-                            yield room, one[0]
+                    found |= {(room, one[0]) for one in _listed(snapshot) if _is_selected(selector, *one)}
                 elif participant_id and _is_selected(selector, participant_id, user_id, attributes):
-                    yield room, participant_id
+                    found.add((room, participant_id))
+            yield found
             after = page[-1][0] if len(page) == _PAGE_SIZE else until
 
-    def _participants_in_stays(self, domain: str, selector: Selector) -> Iterator[tuple[str, str]]:
+    def _participants_in_stays(self, domain: str, selector: Selector) -> Iterator[set[tuple[str, str]]]:
         """Yield those of stays: the events behind them may be deleted, or in the archive of a cluster."""
         if selector.kind is SelectorKind.USER_ID:
             with self._database.reading() as connection:
-                yield from connection.rows(
-                    "select_participants_of_user", domain=domain, user_id=selector.value
-                )
+                rows = connection.rows("select_participants_of_user", domain=domain, user_id=selector.value)
+            yield {(room, participant_id) for room, participant_id in rows}
             return
         conditions = _conditions(selector)
         del conditions["user_id"]
         place: dict[str, Any] = {"room": "", "join": _BEFORE_ALL, "participant": ""}
         while page := self._rows("select_stays_about", domain, **place, **conditions):
-            for room, _, participant_id, user_id, attributes in page:
-                if _is_selected(selector, participant_id, user_id, attributes):
-                    yield room, participant_id
+            yield {
+                (room, participant_id)
+                for room, _, participant_id, user_id, attributes in page
+                if _is_selected(selector, participant_id, user_id, attributes)
+            }
             place = dict(zip(place, page[-1][:3], strict=True))
 
     def _stay_pages(self, subject: DataSubject) -> Iterator[list[StayRow]]:

@@ -10,6 +10,7 @@ from headcount.store.access_log import AccessLog
 from headcount.store.credentials import AccessTokens, Keys
 from headcount.store.data_minimal import DataMinimal
 from headcount.store.database import Database, StoreError, file_of, mask_password
+from headcount.store.erasures import Erasures
 from headcount.store.history import History, StoredHistory
 from headcount.store.log import Log
 from headcount.store.meetings import Meetings
@@ -47,6 +48,7 @@ class Store:
     access_log: AccessLog
     minimal: DataMinimal
     retention: Retention
+    erasures: Erasures
 
     def close(self) -> None:
         self.database.close()
@@ -103,6 +105,7 @@ def store_on(database: Database) -> Store:
         AccessLog(database),
         minimal,
         Retention(database),
+        Erasures(database),
     )
 
 

@@ -8,6 +8,7 @@ Responsible for these hashes and for the salted commitment to the personal field
 """
 
 from collections.abc import Iterable
+from functools import cache
 from hashlib import blake2b, sha256
 from typing import Any, Final
 
@@ -37,7 +38,8 @@ class Pseudonymizer:
         self._openings = blake2b(key=secret, person=b"openings", digest_size=SALT_BYTES)
         self._users = blake2b(key=secret, person=b"users", digest_size=_HASH_BYTES)
         self._digests = blake2b(key=secret, person=b"digests", digest_size=SALT_BYTES)
-        self._selectors = blake2b(key=secret, person=b"selectors", digest_size=SALT_BYTES)
+        self.selector_key = blake2b(key=secret, person=b"selectors", digest_size=SALT_BYTES).hexdigest()
+        """The key of the hashes in a list of erasures, as hexadecimal digits."""
 
     def digest(self, *parts: str) -> bytes:
         """Return the keyed hash of texts, 16 bytes. None of them contains U+0000."""
@@ -65,15 +67,9 @@ class Pseudonymizer:
 
     def user(self, domain: str, user_id: str) -> str:
         """Return the pseudonym of a user of a domain. That of a pseudonym is itself."""
-        return (
-            user_id
-            if user_id.startswith(USER_PREFIX)
-            else USER_PREFIX + _hashed(self._users, domain, user_id).hex()
-        )
-
-    def selector(self, domain: str, *parts: str) -> str:
-        """Return the hash by which a list of erasures names a user, a participant or an attribute."""
-        return _hashed(self._selectors, domain, *parts).hex()
+        if user_id.startswith(USER_PREFIX):
+            return user_id
+        return USER_PREFIX + _hashed(self._users, domain, user_id).hex()
 
 
 def pseudonyms_of(database: Database) -> Pseudonymizer:
@@ -82,6 +78,16 @@ def pseudonyms_of(database: Database) -> Pseudonymizer:
         row = connection.row("select_store_secret")
     assert row is not None
     return Pseudonymizer(bytes(row[0]))
+
+
+def hash_selector(key: str, domain: str, *parts: str) -> str:
+    """Return the hash by which a list of erasures names a user, a participant or an attribute. `key` is that of the list."""
+    return _hashed(_keyed(key), domain, *parts).hex()
+
+
+@cache
+def _keyed(key: str) -> Any:
+    return blake2b(key=bytes.fromhex(key), digest_size=SALT_BYTES)
 
 
 def is_pseudonym(participant_id: str) -> bool:

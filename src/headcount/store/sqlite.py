@@ -118,6 +118,7 @@ class SqliteDatabase:
         "position": "integer primary key autoincrement",
         "bytes": "blob",
         "random_bytes": "randomblob(32)",
+        "erase_deleted": "pragma secure_delete = on",
         "clustered": "without rowid",
         "text": "text",
         "presence_columns": ", user_id, user_name, leave_ms",
@@ -262,6 +263,18 @@ class SqliteDatabase:
         with suppress(IndexError):  # other threads take from the list
             if connection.used_s - self._idle[0].used_s > _IDLE_S:
                 self._idle.pop(0).raw.close()
+
+    def forget_deleted(self) -> None:
+        """Copy the write-ahead log into the file and empty it, as far as no reader needs it: it has what was deleted."""
+        with self._writer_lock, _translated_errors(self.path):
+            self._writing().raw.execute("pragma wal_checkpoint(truncate)")
+
+    def vacuum(self) -> None:
+        """Write the file again without the remains of what was deleted. Nothing else may use the file."""
+        with self._writer_lock, _translated_errors(self.path):
+            writer = self._writing().raw
+            writer.execute("vacuum")
+            writer.execute("pragma wal_checkpoint(truncate)")
 
     def damage(self) -> str | None:
         """Return what SQLite finds damaged, or None. This reads the whole file."""

@@ -32,9 +32,23 @@ where domain = :domain
 order by room, join_ms, participant_id
 limit :limit
 
+-- name: select_people_of_stays
+-- Reads the stays of the domain in the order of the primary key.
+select room, join_ms, participant_id, user_id, attributes
+from stays
+where domain = :domain
+  and (room, join_ms, participant_id) > (:room, :join, :participant)
+order by room, join_ms, participant_id
+limit :limit
+
 -- name: select_domain_pending_stays
 select room, join_ms, participant_id, user_id, user_name, attributes
 from pending_stays
+where domain = :domain
+
+-- name: select_excluded_people
+select distinct room, participant_id, user_id
+from excluded_participants
 where domain = :domain
 
 -- name: select_participants_entries

@@ -105,6 +105,51 @@ create table deferred_rooms (
   primary key (domain, room)
 ) {clustered};
 
+-- Requests to erase or to pseudonymize a person. `digest` is a keyed hash of what selects the person: `selector` is
+-- deleted when the request is done. `list_key` is the key of the hash if it came from the list of another store.
+create table erasures (
+  number {position},
+  id {text} not null,
+  domain {text} not null,
+  mode {text} not null,
+  kind {text} not null,
+  attribute {text} not null,
+  digest {text} not null,
+  selector {text},
+  until_ms bigint not null,
+  requested_ms bigint not null,
+  requested_by {text} not null,
+  state {text} not null,
+  finished_ms bigint,
+  counts {text} not null,
+  list_key {text}
+);
+
+create unique index erasures_by_id on erasures (id);
+
+-- Participants of rooms that are erased. Up to `erased_ms`, the pseudonym stands for the participant everywhere.
+-- `users` are hashes of the users that are meant, separated by commas; it is empty if all data of the participant are.
+-- An event after `until_ms` is meant only if it belongs to the same visit: `closed_ms` is when that was over.
+-- `participant_id` and `texts` are deleted when the erasure is done.
+create table erased_participants (
+  domain {text} not null,
+  room {text} not null,
+  pseudonym {text} not null,
+  erasure bigint not null,
+  state smallint not null,
+  users {text} not null,
+  user_pseudonym {text},
+  until_ms bigint not null,
+  erased_ms bigint not null,
+  closed_ms bigint,
+  participant_id {text},
+  texts {text},
+  primary key (domain, room, pseudonym)
+) {clustered};
+
+create index unfinished_erased_participants on erased_participants (state, domain, room, erased_ms)
+where state < 2;
+
 -- Moments at which nobody was in a room: late events are replayed from the latest one before them.
 create table marks (
   domain {text} not null,

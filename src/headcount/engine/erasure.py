@@ -1,0 +1,431 @@
+"""Erasure: the engine's part in erasing people.
+
+A request is carried out in steps between batches: the participants of the person are searched, the slices of their rooms are
+rewritten, one in each transaction, and at last all other texts that mention them. Everything is resumed after a restart.
+
+Events of erased people that arrive later are redacted when the engine reads them. If they are found under participants that
+were not known, the request continues.
+
+Responsible for the order of these steps. Must not know what is removed from a row (`redaction.py`), nor SQL.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
+
+import msgspec
+import structlog
+
+from headcount.engine.redaction import Redacted, Visit, redact_slice
+from headcount.kernel.attributes import texts_of
+from headcount.kernel.events import Ms
+from headcount.kernel.rules import NEVER
+from headcount.store.data_subjects import DataSubjects, Selector, SelectorKind
+from headcount.store.database import Database
+from headcount.store.erasure_list import ErasureList
+from headcount.store.erasure_slices import RoomSlice, SliceEntry, Slices
+from headcount.store.erasure_texts import Mentions, scrub
+from headcount.store.erasures import ErasedParticipant, Erasure, Erasures, Mode, State, new_participant
+from headcount.store.log import Log
+from headcount.store.pseudonyms import hash_selector, pseudonyms_of
+from headcount.store.records import SNAPSHOT, RoomKey, StoredEntry
+from headcount.store.usage.queries import usage_attributes
+
+_PARTICIPANTS: Final = 1_000
+"""Participants of one room that a slice looks for."""
+_REWRITTEN: Final = 300
+"""About as many entries are rewritten in one transaction, so that nobody waits for it."""
+_ENTRIES_PER_STEP: Final = 5_000
+
+log = structlog.get_logger("headcount.engine")
+
+
+@dataclass(slots=True)
+class _Policy:
+    """Who is erased in a domain: users, participants and attributes by hash, and participants of rooms by pseudonym."""
+
+    users: dict[str, list[Erasure]] = field(default_factory=dict)
+    participants: dict[str, list[Erasure]] = field(default_factory=dict)
+    attributes: dict[str, list[Erasure]] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+    """The attributes by which people were erased."""
+    erased: dict[tuple[str, str], ErasedParticipant] = field(default_factory=dict)
+    list_keys: set[str | None] = field(default_factory=set)
+
+
+class Eraser:
+    """Carries out the erasures of a store. `evict` removes a room from memory; `epoch` is that of the engine.
+
+    With a list, requests that the store has lost are read from it, and new ones are written to it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        epoch: int,
+        evict: Callable[[RoomKey], None],
+        erased: ErasureList | None = None,
+    ) -> None:
+        self._erasures = Erasures(database)
+        self._slices = Slices(database)
+        self._subjects = DataSubjects(database)
+        self._database = database
+        self._epoch = epoch
+        self._evict = evict
+        self._list = erased
+        self._pseudonyms = pseudonyms_of(database)
+        self._version: tuple[int, ...] = ()
+        self._policies: dict[str, _Policy] = {}
+        self._requests: dict[int, Erasure] = {}
+        self._search: tuple[int, Iterator[object]] | None = None
+        self._scrub: tuple[int, Iterator[Mapping[str, int]]] | None = None
+        if erased is not None:
+            self._erasures.add(erased.missing(self._erasures.all(), self._pseudonyms.selector_key))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is to be carried out."""
+        return all(one.state is State.DONE for one in self._requests.values())
+
+    def refresh(self) -> None:
+        """Read the requests again if there are others."""
+        version = self._erasures.version()
+        if version == self._version:
+            return
+        self._version = version
+        self._requests = {one.number: one for one in self._erasures.all()}
+        if self._list is not None:
+            self._list.add(self._requests.values(), self._pseudonyms.selector_key)
+        self._policies = {}
+        for one in self._requests.values():
+            policy = self._policies.setdefault(one.domain, _Policy())
+            by_kind = {
+                SelectorKind.USER_ID: policy.users,
+                SelectorKind.PARTICIPANT_ID: policy.participants,
+                SelectorKind.ATTRIBUTE: policy.attributes,
+            }[one.kind]
+            by_kind.setdefault(one.digest, []).append(one)
+            policy.list_keys.add(one.list_key)
+            if one.attribute:
+                policy.keys.add(one.attribute)
+        for domain, policy in self._policies.items():
+            policy.erased = {(one.room, one.pseudonym): one for one in self._erasures.participants(domain)}
+
+    # Events that arrive later.
+
+    def redacted(self, entries: Sequence[StoredEntry]) -> Sequence[StoredEntry]:
+        """Return new entries of the log without those data that are erased. They are replaced in the log, too."""
+        if not any(entry.domain in self._policies for entry in entries):
+            return entries
+        changed: dict[int, StoredEntry] = {}
+        rows: list[tuple[SliceEntry, SliceEntry | None]] = []
+        found: dict[tuple[str, str, str], ErasedParticipant] = {}
+        closed: dict[tuple[str, str, str], Ms] = {}
+        visits: dict[tuple[str, str, str], Visit] = {}
+        for entry in entries:
+            policy = self._policies.get(entry.domain)
+            if policy is None:
+                continue
+            people: dict[str, Redacted] = {}
+            for who, user_id, attributes in _participants(entry):
+                pseudonym = self._pseudonyms.participant(entry.domain, entry.room, who)
+                key = (entry.domain, entry.room, pseudonym)
+                known = policy.erased.get((entry.room, pseudonym)) or found.get(key)
+                meant = self._meant(policy, entry.domain, who, user_id, attributes, entry.at)
+                if meant is not None and (known is None or not self._covers(known, user_id)):
+                    found[key] = self._new(meant, entry.room, who)
+                elif known is not None and entry.at <= known.erased:
+                    if entry.at <= known.until or self._is_in_visit(known, entry, visits, closed):
+                        people[who] = self._how(known)._replace(until=NEVER)
+            if people:
+                own = self._slices.entry(entry.position)
+                part = RoomSlice(entry.domain, entry.room, entry.at - 1, entry.at, [own], [], [], [], [], [])
+                rewrite, _, _ = redact_slice(part, people, self._pseudonyms, 0)
+                rows += rewrite.entries
+                for _, new in rewrite.entries:
+                    assert new is not None
+                    changed[entry.position] = _replaced(entry, new)
+        if rows or found or closed:
+            self._slices.redact(rows, list(found.values()), [(at, *key) for key, at in closed.items()])
+            self._continue(found.values())
+        return [changed.get(entry.position, entry) for entry in entries] if changed else entries
+
+    def _continue(self, found: Iterable[ErasedParticipant]) -> None:
+        """Carry out again the requests to which newly found participants belong."""
+        for number in {one.erasure for one in found}:
+            erasure = self._requests[number]
+            if erasure.state is State.DONE:
+                self._set(replace(erasure, state=State.RUNNING))
+        self._version = ()
+        self.refresh()
+
+    def _meant(
+        self, policy: _Policy, domain: str, who: str, user_id: str | None, attributes: str | None, at: Ms
+    ) -> Erasure | None:
+        """Return the request that means somebody, if one does."""
+        candidates: list[Erasure] = []
+        for key in policy.list_keys:
+            digest = partial(hash_selector, key or self._pseudonyms.selector_key, domain)
+            if user_id is not None and policy.users:
+                candidates += policy.users.get(digest(SelectorKind.USER_ID, "", user_id), ())
+            if policy.participants:
+                candidates += policy.participants.get(digest(SelectorKind.PARTICIPANT_ID, "", who), ())
+            if attributes is not None and policy.keys:
+                for name, value in texts_of(attributes).items():
+                    if name in policy.keys:
+                        candidates += policy.attributes.get(digest(SelectorKind.ATTRIBUTE, name, value), ())
+        return next((one for one in candidates if at <= one.until), None)
+
+    def _is_in_visit(
+        self,
+        known: ErasedParticipant,
+        entry: StoredEntry,
+        visits: dict[tuple[str, str, str], Visit],
+        closed: dict[tuple[str, str, str], Ms],
+    ) -> bool:
+        """Return whether an event after the moment of the erasure belongs to the visit that was not over then."""
+        key = (known.domain, known.room, known.pseudonym)
+        end = closed.get(key, known.closed)
+        if end is not None and entry.at >= end:
+            return False
+        visit = visits.get(key)
+        if visit is None:
+            visit = visits[key] = Visit(known.until)
+            start = self._last_empty_before(known)
+            for kind, at, who, session in self._slices.visit_entries(
+                known.domain, known.room, known.pseudonym, start, entry.at
+            ):
+                if who is None or who == known.pseudonym:
+                    visit.includes(kind, at, session)
+        if entry.kind == SNAPSHOT:
+            return visit.inside
+        is_meant = visit.includes(entry.kind, entry.at, entry.source_session)
+        if not is_meant and visit.closed is not None:
+            closed[key] = visit.closed
+        return is_meant
+
+    def _last_empty_before(self, known: ErasedParticipant) -> Ms:
+        return self._slices.mark_before(known.domain, known.room, known.until)
+
+    # Steps.
+
+    def step(self, cursor: int, now: Ms) -> bool:
+        """Do one bounded step of a request. Return whether there is more to do."""
+        if self.is_idle:
+            return False
+        pending = next((one for one in self._requests.values() if one.state is State.PENDING), None)
+        if pending is not None:
+            self._search_further(pending)
+            return True
+        unfinished = self._erasures.unfinished(_PARTICIPANTS)
+        if unfinished:
+            self._rewrite(unfinished, cursor)
+            return True
+        running = next(one for one in self._requests.values() if one.state is State.RUNNING)
+        self._scrub_further(running, now)
+        return True
+
+    def _search_further(self, erasure: Erasure) -> None:
+        """Read one page in search of the participants of a request."""
+        if self._search is None or self._search[0] != erasure.number:
+            pages = self._pages(erasure)
+            self._search = (erasure.number, pages)
+        if next(self._search[1], self) is self:
+            self._search = None
+            self._set(replace(erasure, state=State.RUNNING))
+            self._version = ()
+            self.refresh()
+
+    def _pages(self, erasure: Erasure) -> Iterator[object]:
+        """Search the participants of a request, and add them in pages."""
+        if erasure.subject is not None:
+            for selector in self._selectors(erasure.domain, erasure.subject):
+                for page in self._subjects.search(erasure.domain, selector):
+                    self._erasures.add_participants([self._new(erasure, *one) for one in sorted(page)])
+                    yield page
+        else:
+            yield from self._pages_by_hash(erasure)
+
+    def _selectors(self, domain: str, selector: Selector) -> list[Selector]:
+        """Return what selects a person: a user may have been pseudonymized before."""
+        if selector.kind is not SelectorKind.USER_ID:
+            return [selector]
+        return [selector, selector._replace(value=self._pseudonyms.user(domain, selector.value))]
+
+    def _pages_by_hash(self, erasure: Erasure) -> Iterator[object]:
+        """Search the log and the stays for a person of whom only the hash is known."""
+        policy = _Policy(list_keys={erasure.list_key})
+        {
+            SelectorKind.USER_ID: policy.users,
+            SelectorKind.PARTICIPANT_ID: policy.participants,
+            SelectorKind.ATTRIBUTE: policy.attributes,
+        }[erasure.kind][erasure.digest] = [erasure]
+        policy.keys = {erasure.attribute} - {""}
+        for page in (*self._entries(), *self._subjects.stay_people(erasure.domain)):
+            people = {
+                (room, who)
+                for domain, room, at, who, user_id, attributes in page
+                if domain == erasure.domain
+                and self._meant(policy, domain, who, user_id, attributes, at) is not None
+            }
+            self._erasures.add_participants([self._new(erasure, *one) for one in sorted(people)])
+            yield page
+
+    def _entries(self) -> Iterator[list[tuple[str, str, Ms, str, str | None, str | None]]]:
+        position, entries = 0, Log(self._database)
+        while page := entries.after(position, _ENTRIES_PER_STEP):
+            position = page[-1].position
+            yield [
+                (entry.domain, entry.room, entry.at, *one) for entry in page for one in _participants(entry)
+            ]
+
+    def _rewrite(self, unfinished: Sequence[ErasedParticipant], cursor: int) -> None:
+        """Rewrite one slice of a room."""
+        first = unfinished[0]
+        domain, room, after = first.domain, first.room, first.erased
+        people: dict[str, Redacted] = {}
+        by_id: dict[str, ErasedParticipant] = {}
+        for one in unfinished:
+            if one.participant_id is None:  # it was finished, and continues under the pseudonym alone
+                one = one._replace(participant_id=one.pseudonym)  # noqa: PLW2901
+            for who in {one.participant_id or "", one.pseudonym}:
+                people[who] = self._how(one)
+                by_id[who] = one
+        end = self._slices.end(domain, room, after)
+        part = self._slices.read(domain, room, after, end, list(people))
+        own = [entry for entry in part.entries if entry.participant_id in people]
+        if (
+            len(own) > _REWRITTEN
+            and (mark := self._slices.mark_from(domain, room, own[_REWRITTEN].at)) is not None
+            and mark < end
+        ):
+            end = mark
+            part = self._slices.read(domain, room, after, end, list(people))
+        rewrite, visits, texts = redact_slice(part, people, self._pseudonyms, cursor)
+        known: dict[str, ErasedParticipant] = {}
+        for who, one in by_id.items():
+            before = known.get(one.pseudonym, one)
+            found = texts[who] | {who} if who != one.pseudonym else texts[who]
+            visit = visits[who]
+            closed = before.closed
+            if end == NEVER and not visit.inside:
+                closed = visit.closed if visit.closed is not None else one.until + 1
+            if end == NEVER and visit.inside:
+                closed = None
+            known[one.pseudonym] = before._replace(
+                state=int(end == NEVER), erased=end, closed=closed, texts=_joined(before.texts, found)
+            )
+        rewrite.progress = list(known.values())
+        rewrite.batch.checkpoints[domain, room] = None
+        self._slices.write(rewrite, self._epoch)
+        self._evict((domain, room))
+        policy = self._policies[domain]
+        policy.erased.update({(one.room, one.pseudonym): one for one in rewrite.progress})
+        stays = sum(row is None for row in rewrite.batch.stays.values())
+        self._count(first.erasure, {"entries": len(rewrite.entries), "stays": stays})
+
+    def _scrub_further(self, erasure: Erasure, now: Ms) -> None:
+        """Rewrite one page of other texts. At the end, the request is done."""
+        if self._scrub is None or self._scrub[0] != erasure.number:
+            participants = self._erasures.participants_of(erasure.number)
+            mentions = Mentions.of(erasure, participants, self._pseudonyms)
+            counts = {"participants": len(participants), "rooms": len({one.room for one in participants})}
+            self._count(erasure.number, counts)
+            self._scrub = (erasure.number, scrub(self._database, mentions))
+        counted = next(self._scrub[1], None)
+        if counted is not None:
+            self._count(erasure.number, counted)
+            return
+        self._scrub = None
+        erasure = self._requests[erasure.number]
+        done = replace(erasure, state=State.DONE, finished=now, selector=None)
+        self._erasures.finish(done)
+        self._requests[done.number] = done
+        self._database.forget_deleted()
+        self._version = ()
+        self.refresh()
+        log.info("an erasure is done", number=done.number, domain=done.domain, **done.counts)
+
+    # Details.
+
+    def _new(self, erasure: Erasure, room: str, participant_id: str) -> ErasedParticipant:
+        domain = erasure.domain
+        pseudonym = self._pseudonyms.participant(domain, room, participant_id)
+        users, user = "", None
+        if erasure.kind is SelectorKind.USER_ID:
+            users = erasure.digest
+            if erasure.selector is not None:
+                user = self._pseudonyms.user(domain, erasure.selector)
+                users += "," + self._hash(domain, SelectorKind.USER_ID, user)
+        user = user if erasure.mode is Mode.PSEUDONYMIZE else None
+        return new_participant(erasure, room, pseudonym, participant_id, users, user)
+
+    def _hash(self, domain: str, kind: SelectorKind, value: str) -> str:
+        return hash_selector(self._pseudonyms.selector_key, domain, kind, "", value)
+
+    def _how(self, one: ErasedParticipant) -> Redacted:
+        erasure = self._requests[one.erasure]
+        with self._database.reading() as connection:
+            counted = set(usage_attributes(connection))
+        return Redacted(
+            one.pseudonym, partial(self._covers, one), one.user_pseudonym, one.until, counted - {erasure.attribute},
+            erasure.attribute in counted,
+        )  # fmt: skip
+
+    def _covers(self, one: ErasedParticipant, user_id: str | None) -> bool:
+        """Return whether what has a user id, or none, is about an erased participant."""
+        if not one.users or user_id is None or user_id == one.user_pseudonym:
+            return True
+        keys = self._policies[one.domain].list_keys
+        users = one.users.split(",")
+        return any(
+            hash_selector(key or self._pseudonyms.selector_key, one.domain, SelectorKind.USER_ID, "", user_id)
+            in users
+            for key in keys
+        )
+
+    def _count(self, number: int, counts: Mapping[str, int]) -> None:
+        """Add to what a request has changed."""
+        erasure = self._requests[number]
+        total = {
+            name: erasure.counts.get(name, 0) + counts.get(name, 0) for name in {**erasure.counts, **counts}
+        }
+        self._set(replace(erasure, counts=total))
+
+    def _set(self, erasure: Erasure) -> None:
+        self._requests[erasure.number] = erasure
+        self._erasures.update(erasure)
+
+
+def new_eraser(database: Database, erased: ErasureList | None = None) -> Callable[..., Eraser]:
+    """Return a function that makes the eraser of an engine."""
+    return lambda epoch, evict: Eraser(database, epoch, evict, erased)
+
+
+def _participants(entry: StoredEntry) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield participant id, user id and attributes of everybody whom an entry names."""
+    if entry.kind == SNAPSHOT:
+        for one in msgspec.json.decode(entry.snapshot or "[]"):
+            attributes = one.get("attributes")
+            yield (
+                one["participant_id"],
+                one.get("user_id"),
+                msgspec.json.encode(attributes).decode() if attributes else None,
+            )
+    elif entry.participant_id is not None:
+        yield entry.participant_id, entry.user_id, entry.attributes
+
+
+def _joined(known: str | None, found: Iterable[str]) -> str:
+    """Return more texts beside those that are known, as JSON."""
+    texts = set(msgspec.json.decode(known, type=list[str]) if known else ()) | set(found)
+    return msgspec.json.encode(sorted(texts)).decode()
+
+
+def _replaced(entry: StoredEntry, new: SliceEntry) -> StoredEntry:
+    """Return an entry as the engine reads it, without what was redacted."""
+    return entry._replace(
+        participant_id=new.participant_id, user_id=new.user_id, user_name=new.user_name, attributes=new.attributes,
+        snapshot=new.snapshot,
+    )  # fmt: skip
