@@ -10,10 +10,11 @@ Responsible for finding the person and their rows. Must not know the files that 
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -21,6 +22,7 @@ import msgspec
 from headcount.errors import BadInput
 from headcount.kernel.attributes import AttributeFilter, Attributes, canonical, matches
 from headcount.kernel.events import Ms
+from headcount.kernel.rules import NEVER
 from headcount.store.database import Database
 from headcount.store.records import SNAPSHOT, Correction, MeetingRow, StayRow
 from headcount.store.sources import ExcludedParticipant
@@ -295,25 +297,17 @@ class DataSubjects:
 
     def _meetings_of(self, domain: str, room: str, stays: Sequence[StayRow]) -> Iterator[MeetingRow]:
         """Yield the meetings that overlap some stays of a room, which are ordered by join."""
-        ends = [stay.leave for stay in stays]
-        last = 2**62 if None in ends else max(end for end in ends if end is not None)
+        joins = [stay.join for stay in stays]
+        latest = [*accumulate((NEVER if stay.leave is None else stay.leave for stay in stays), max)]
         after_s, after_id = _BEFORE_ALL, ""
         while page := self._rows(
-            "select_meetings_between",
-            domain,
-            room=room,
-            first=stays[0].join,
-            last=last,
-            after_s=after_s,
-            after_id=after_id,
-        ):
+            "select_meetings_between", domain, room=room, first=joins[0], last=latest[-1], after_s=after_s, after_id=after_id
+        ):  # fmt: skip
             meetings = [MeetingRow(*row) for row in page]
             after_s, after_id = meetings[-1].start // 1_000, meetings[-1].id
             for meeting in meetings:
-                end = 2**62 if meeting.end is None else meeting.end
-                if any(
-                    stay.join < end and (stay.leave is None or stay.leave > meeting.start) for stay in stays
-                ):
+                before_end = bisect_left(joins, NEVER if meeting.end is None else meeting.end)
+                if before_end and latest[before_end - 1] > meeting.start:
                     yield meeting
 
 

@@ -28,7 +28,7 @@ def test_an_admin_exports_a_person_from_their_page(service, dashboard, room):
     create_meeting(service, room)
     page = dashboard.at(f"/person?id=u-ana-{room}")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Export data").click()
+        page.get_by_role("link", name="Export personal data").click()
     assert download.value.suggested_filename.startswith("personal-data")
     with ZipFile(download.value.path()) as archive:
         data = json.loads(archive.read("data.json"))
@@ -48,7 +48,7 @@ def test_a_person_is_found_by_any_selector(service, client, room, by):
     }[by]
     page = client.get(f"{BASE}/privacy", params={"by": by, "value": value}).text
     assert value in page
-    assert "Export data" in page
+    assert "Export personal data" in page
     answer = client.get(f"{BASE}/privacy.zip", params={"by": by, "value": value})
     assert answer.headers["content-type"] == "application/zip"
     data = json.loads(ZipFile(io.BytesIO(answer.content)).read("data.json"))
@@ -59,7 +59,7 @@ def test_viewers_and_other_domains_find_nobody(service, viewer, stranger, room):
     create_meeting(service, room)
     person = {"by": "user_id", "value": f"u-ana-{room}"}
     assert "Privacy" not in viewer.get(BASE).text
-    assert "Export data" not in viewer.get(f"{BASE}/person?id={person['value']}").text
+    assert "Export personal data" not in viewer.get(f"{BASE}/person?id={person['value']}").text
     for path in ("/privacy", "/privacy.zip"):
         assert viewer.get(BASE + path, params=person).status_code == 403
     assert "Nothing is stored about this person" in stranger.get(f"{BASE}/privacy", params=person).text
