@@ -144,6 +144,9 @@ COMMANDS = {
     ("migrate",): [("--check",)],
     ("backup",): [("-o", "@back\x1b[31mup")],
     ("restore",): [("@no-such-\x1b[31m",)],
+    ("encryption", "generate-key"): [(), ("-o", "@keys\x1b[31m")],
+    ("encryption", "rotate"): [(), ("--encryption-key-file", "@no-such-\x1b[31m")],
+    ("encryption", "reset"): [()],
     ("doctor",): [(), ("--json",)],
     ("config",): [("--json",), ("--config", "@nasty.toml")],
     ("login-link",): [("--domain", NASTY)],
@@ -224,7 +227,11 @@ def test_no_command_prints_a_control_character(store, command):
     shown = ""
     without = ("sessionize", "attendance", "explain", "timeline", "completion")
     for arguments in COMMANDS[command]:
-        where = () if command[0] in without else ("--database", str(store / "store.db"))
+        where = (
+            ()
+            if command[0] in without or command[-1] == "generate-key"
+            else ("--database", str(store / "store.db"))
+        )
         done = run(store, *command, *arguments, *where)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         shown += done.output

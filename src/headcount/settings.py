@@ -25,6 +25,7 @@ from headcount.kernel.names import NUL
 from headcount.kernel.rules import Rules
 from headcount.limits import ATTRIBUTE_KEY_BYTES, Limits, length_problem
 from headcount.store.database import file_of, mask_password
+from headcount.store.encryption import KEY_VARIABLE, Keyring
 from headcount.units import exact_duration, format_size, parse_duration, parse_size
 
 _MAX_USAGE_ATTRIBUTES: Final = 16
@@ -260,6 +261,7 @@ class Setting(NamedTuple):
 TABLE: Final = (
     Setting("database", "headcount.db", Kind("text", "path or postgresql:// URL", _text), "Database: the path of an SQLite file, or a postgresql:// URL"),
     Setting("durability", "full", _one_of("full", "normal"), "Durability of commits; with `normal`, a power failure may lose the last seconds"),
+    Setting("encryption_key_file", "", Kind("path", "file of keys", _file), "File of the keys that encrypt the secrets of sources and webhooks in the database; without it, they are in plain text"),
     Setting("log", "", Kind("URL", "kafka://HOST:PORT/TOPIC", _topic), "Kafka topic that receives the events instead of the database; a live query on a cluster processes it"),
     Setting("engine", "on", _one_of("on", "off"), "Whether this server processes events; `off` if a live query on a cluster does"),
     Setting("archive", "", Kind("path", "directory or s3:// URL", _file), "Archive of the events of a cluster: the live query writes it, and servers read it for explanations and exports"),
@@ -305,12 +307,14 @@ _BY_NAME: Final = {setting.name: setting for setting in TABLE}
 class Settings:
     """Values, and the origin of each: `default`, the file, the variable or the flag.
 
-    `sources` are the tables `[[source]]` of the file, not yet validated.
+    `sources` are the tables `[[source]]` of the file, not yet validated. `encryption_key` is from its variable only: a flag
+    would show it to other users of the machine, and a file of settings is often readable to them.
     """
 
     values: Mapping[str, Any] = field(repr=False)
     origins: Mapping[str, str]
     sources: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    encryption_key: str = field(default="", repr=False)
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -342,7 +346,16 @@ class Settings:
             and self.values[name] != 0
             and _BY_NAME[name].flag not in words.split()
         ]
+        if self.values["encryption_key_file"]:
+            key_file = Path(self.values["encryption_key_file"])
+            flags.append(
+                f" --encryption-key-file {quote(str(key_file if _is_relative(started) else key_file.absolute()))}"
+            )
         return f"{started} {words} --database {database}{''.join(flags)}"
+
+    def keyring(self) -> Keyring:
+        """Return the keys that encrypt secrets. Raise `BadInput` if they cannot be read."""
+        return Keyring(self.encryption_key, file=self.values["encryption_key_file"])
 
     def rules(self) -> Rules:
         """Return the thresholds of the rules. Raise `InvalidRules`."""
@@ -392,7 +405,25 @@ def read_settings(
     sources = _tables(from_file.pop("source", []), file)
     for setting in TABLE:
         values[setting.name], origins[setting.name] = _value(setting, flags, environment, from_file, file)
-    return Settings(values, origins, sources)
+    return Settings(values, origins, sources, _encryption_key(environment, values, origins))
+
+
+def _encryption_key(
+    variables: Mapping[str, str], values: Mapping[str, Any], origins: Mapping[str, str]
+) -> str:
+    key = variables.get(KEY_VARIABLE)
+    if key is None:
+        return ""
+    if not key.strip():
+        raise BadInput(
+            "is empty: set it to a key of 'headcount encryption generate-key', or remove the variable",
+            where=KEY_VARIABLE,
+        )
+    if values["encryption_key_file"]:
+        raise BadInput(
+            f"is set in addition to {origins['encryption_key_file']}: remove one of them", where=KEY_VARIABLE
+        )
+    return key
 
 
 def _value(

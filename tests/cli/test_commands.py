@@ -122,6 +122,7 @@ WITHOUT_AN_EXISTING_ONE = {
     ("cluster", "run"),
     ("cluster", "backfill"),
     ("cluster", "compact"),
+    ("encryption", "generate-key"),
 }
 ARGUMENTS = {
     ("source", "create"): ["generic"],

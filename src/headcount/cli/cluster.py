@@ -184,7 +184,7 @@ def backfill_archive(
             shard = ShardSettings(
                 settings.rules(), settings.stale_after(), settings.reorder_window(), retention
             )
-            done = load(session, archive, settings["database"], shard, replace=replace)
+            done = load(session, archive, settings["database"], shard, settings.keyring(), replace=replace)
         else:
             until = new_clock().now() if as_of is None else as_of
             done = backfill(session, archive, output, settings.rules(), until)

@@ -24,7 +24,7 @@ SECTIONS: Final = {
     "Run": ("serve", "demo", "login-link", "cluster"),
     "Files": ("sessionize", "attendance", "explain", "timeline"),
     "Data": ("import", "export", "backup", "restore", "rebuild", "migrate"),
-    "Administration": ("key", "source", "webhook", "privacy", "config"),
+    "Administration": ("key", "source", "webhook", "privacy", "encryption", "config"),
     "Diagnose": ("doctor",),
     "Shell": ("completion",),
 }
@@ -51,6 +51,7 @@ MODULES: Final = {
     "source": ("sources", "polling"),
     "webhook": ("webhooks", "webhook_deliveries", "webhook_listen"),
     "privacy": ("privacy", "privacy_retention"),
+    "encryption": ("encryption",),
     "completion": ("completion",),
 }
 """The modules of each command, which are imported when it is needed: a command must answer at once."""

@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from headcount.store.open import Store
 
 
-def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add `--config` and the flags of these settings to a command, which gets `settings`."""
+def with_settings(
+    *names: str, reads_secrets: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `--config` and the flags of these settings to a command, which gets `settings`.
+
+    A command that opens a store needs its encryption keys, unless it is not `reads_secrets`.
+    """
+    if "database" in names and "encryption_key_file" not in names and reads_secrets:
+        names = (*names, "encryption_key_file")
 
     def add_options(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
@@ -61,7 +68,7 @@ def existing_store(settings: Settings, *, read_only: bool = False) -> "Store":
     from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
 
     require_store(settings, read_only=read_only)
-    return open_store(settings["database"], read_only=read_only)
+    return open_store(settings["database"], read_only=read_only, keyring=settings.keyring())
 
 
 def with_topic(store: "Store", settings: Settings) -> "Store":

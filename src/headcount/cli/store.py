@@ -20,7 +20,7 @@ _RULES = ("min_stay_s", "start_alone_s", "reset_alone_s", "stale_after_s")
 @main.command("migrate", examples=["headcount migrate --check", "headcount migrate"])
 @click.option("--check", is_flag=True, help="Only list pending migrations; exit with 1 if there are any.")
 @json_option
-@with_settings("database")
+@with_settings("database", reads_secrets=False)
 def migrate_store(*, settings: Settings, check: bool, as_json: bool) -> None:
     """Apply pending database migrations. 'serve' does this at its start."""
     from headcount.store.migrations import migrate, pending  # noqa: PLC0415 - help does not need it
@@ -70,7 +70,7 @@ def rebuild(*, settings: Settings, check: bool, as_json: bool) -> None:
 )
 @click.option("-o", "--output", "file", required=True, metavar="FILE", help="File to write.")
 @json_option
-@with_settings("database")
+@with_settings("database", reads_secrets=False)
 def backup(*, settings: Settings, file: str, as_json: bool) -> None:
     """Back up an SQLite database into one file. The server may run."""
     from headcount.store.backup import backup as back_up  # noqa: PLC0415 - help does not need it

@@ -359,7 +359,10 @@ def manage(settings: Settings, work: "Callable[[EndpointManager, Store], Awaitab
     require_store(settings)
 
     async def run() -> Any:
-        store, transport = open_store(settings["database"]), webhook_transport(settings)
+        store, transport = (
+            open_store(settings["database"], keyring=settings.keyring()),
+            webhook_transport(settings),
+        )
         try:
             return await work(endpoint_manager(store, transport, new_clock()), store)
         finally:

@@ -22,6 +22,7 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.store.archive import Archive
+from headcount.store.encryption import Keyring
 from headcount.store.open import connect, open_store
 from headcount.store.shard_sink import ShardProgress, ShardSink
 
@@ -65,7 +66,7 @@ def backfill(spark: SparkSession, archive: str, output: str, rules: Rules, as_of
 
 
 def load(
-    spark: SparkSession, archive: str, database: str, shard: ShardSettings, *, replace: bool
+    spark: SparkSession, archive: str, database: str, shard: ShardSettings, keyring: Keyring, *, replace: bool
 ) -> Backfilled:
     """Write the meetings of an archive into a database, from which a live query can continue.
 
@@ -73,7 +74,7 @@ def load(
     tables cannot be loaded.
     """
     partitions = Archive(archive).require_state().partitions
-    store = open_store(database)
+    store = open_store(database, keyring=keyring)
     try:
         require_same_rules(store, shard.rules)
         sink = ShardSink(store.database)

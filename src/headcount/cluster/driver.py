@@ -144,7 +144,7 @@ def run_live(settings: Settings, spark: SparkOptions, run: RunOptions, stopping:
     topic = required_topic(settings)
     partitions = prepare_topic(topic, topic.topic, run.partitions)
     prepare_topic(topic, topic.inferred, partitions)
-    store = open_store(settings["database"], durability=settings["durability"])
+    store = open_store(settings["database"], durability=settings["durability"], keyring=settings.keyring())
     require_same_rules(store, settings.rules())
     ShardSink(store.database).prepare(partitions)
     live = LiveSettings(

@@ -194,7 +194,7 @@ def _ms_of(started: str) -> Ms:
 
 def remove_other_data(settings: Settings, name: str) -> None:
     """Delete other demo data, and data so old that adding the missing days would take long."""
-    store = open_store(settings["database"])
+    store = open_store(settings["database"], keyring=settings.keyring())
     since = started_at(store, name)
     known = any(key.domain == DOMAIN and _is_of_demo(key) for key in store.keys.all())
     stale = known and (since is None or new_clock().now() - since > _MAX_AGE_MS)
@@ -205,7 +205,7 @@ def remove_other_data(settings: Settings, name: str) -> None:
 
 def remove_demo(settings: Settings) -> None:
     """Delete the domain of the demo from a store. Raise `StoreError` if a service runs on it, `BadInput` on a cluster."""
-    store = open_store(settings["database"])
+    store = open_store(settings["database"], keyring=settings.keyring())
     if ShardSink(store.database).progress() is not None:
         store.close()
         raise BadInput(

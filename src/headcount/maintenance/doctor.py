@@ -33,12 +33,14 @@ from headcount.sources.registry import POLL_ONLY_SOURCES
 from headcount.store.open import Store, open_store
 from headcount.store.shard_sink import Progress, ShardSink
 from headcount.store.sqlite import SqliteDatabase, companions
+from headcount.store.stored_secrets import count_secrets_by_key
 from headcount.timestamps import format_timestamp
 from headcount.units import format_duration
 
 _MIN_FREE_BYTES: Final = 1_000_000_000
 _MAX_CHECKED_FILE_BYTES: Final = 4_000_000_000
 _ACCESS_OF_OTHERS: Final = 0o077
+_EVERYBODY: Final = 0o007
 _MAX_CLOCK_SKEW_MS: Final[Ms] = 60_000
 
 
@@ -56,7 +58,7 @@ def examine(settings: Settings, now: Ms) -> list[Line]:
     changed = [f"{name} ({origin})" for name, origin in settings.origins.items() if origin != "default"]
     lines = [Line("settings", True, f"changed: {', '.join(changed) or 'none, all are defaults'}")]
     try:
-        store = open_store(settings["database"], read_only=True)
+        store = open_store(settings["database"], read_only=True, keyring=settings.keyring())
     except HeadcountError as error:
         return [*lines, Line("database", False, str(error))]
     try:
@@ -75,6 +77,7 @@ def _store_lines(store: Store, settings: Settings, now: Ms) -> Iterator[Line]:
         yield _disk(database.path)
         yield _access(database.path)
         yield _damage(database)
+    yield _encryption(store, settings)
     state = read_state(store, now)
     yield _clock(store, now)
     yield _engine(store, now, settings["ready_max_lag_s"])
@@ -107,6 +110,29 @@ def _access(path: Path) -> Line:
         return Line("access", True, "only the owner can read the database files")
     names = " ".join(str(file) for file in files)
     return Line("access", False, f"other users can read the database. Run: chmod 600 {names}")
+
+
+def _encryption(store: Store, settings: Settings) -> Line:
+    found = count_secrets_by_key(store.database)
+    keys, plain = store.database.keyring.key_ids(), found[None]
+    file = settings["encryption_key_file"]
+    if not keys:
+        return Line(
+            "encryption",
+            True,
+            "no key: the secrets of sources and webhooks are in plain text in the database and in its backups."
+            " 'headcount encryption generate-key' creates a key",
+        )
+    if file and Path(file).stat().st_mode & _EVERYBODY:
+        return Line("encryption", False, f"every user can read the encryption keys. Run: chmod 600 {file}")
+    if plain:
+        problem = (
+            f"{plain:,} secrets are in plain text. Restart the server, or run 'headcount encryption rotate'"
+        )
+        return Line("encryption", False, problem)
+    old = ", ".join(f"{number:,} with {key}" for key, number in sorted(found.items()) if key != keys[0])
+    more = f", and {old}. 'headcount encryption rotate' encrypts all with the first key" if old else ""
+    return Line("encryption", True, f"{found[keys[0]]:,} secrets are encrypted with the key {keys[0]}{more}")
 
 
 def _damage(database: SqliteDatabase) -> Line:

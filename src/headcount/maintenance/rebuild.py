@@ -32,7 +32,7 @@ def rebuild_tables(settings: Settings, new_clock: NewClock, *, check: bool) -> s
 
     Raise `StoreError` if a service runs on the store, `BadInput` if the store has other rules.
     """
-    store = open_store(settings["database"], durability=settings["durability"])
+    store = open_store(settings["database"], durability=settings["durability"], keyring=settings.keyring())
     return _rebuild(store, settings.rules(), settings.stale_after(), new_clock, check=check)
 
 
@@ -41,13 +41,16 @@ def check_or_rebuild(url: str, settings: Settings, new_clock: NewClock) -> str |
 
     The rules are those of the tables, if there are any yet.
     """
-    store = open_store(url)
+    keyring = settings.keyring()
+    store = open_store(url, keyring=keyring)
     known = store.projections.rules()
     store.close()
     rules = settings.rules() if known is None else decode_rules(known)
-    difference = _rebuild(open_store(url), rules, settings.stale_after(), new_clock, check=True)
+    difference = _rebuild(
+        open_store(url, keyring=keyring), rules, settings.stale_after(), new_clock, check=True
+    )
     if difference is not None:
-        _rebuild(open_store(url), rules, settings.stale_after(), new_clock, check=False)
+        _rebuild(open_store(url, keyring=keyring), rules, settings.stale_after(), new_clock, check=False)
     return difference
 
 
@@ -80,7 +83,9 @@ def _rebuild(
                 if row.reason is not None:
                     return f"room '{row.room}' of domain '{row.domain}' is quarantined: {row.reason}"
         with tempfile.TemporaryDirectory(prefix="headcount-") as folder:
-            rebuilt = open_store(str(Path(folder) / "rebuilt.db"), durability="off")
+            rebuilt = open_store(
+                str(Path(folder) / "rebuilt.db"), durability="off", keyring=store.database.keyring
+            )
             copy_log(store.database, rebuilt.database)
             rebuilt.usage_rollup.set_attributes(store.usage_rollup.attributes())
             engine = Engine(

@@ -26,6 +26,7 @@ from headcount.store.log import NoLog
 from headcount.store.open import Store, open_store
 from headcount.store.shard_sink import ShardSink
 from headcount.store.sqlite import SqliteDatabase
+from headcount.store.stored_secrets import encrypt_plain_secrets
 from headcount.telemetry.metrics import Metrics
 
 
@@ -82,7 +83,7 @@ def _require_consistent(settings: Settings) -> None:
 def _build_without_engine(settings: Settings, on_batch: Callable[[], None]) -> Core:
     """Build the core parts of a service with a live query on a cluster as its engine."""
     rules, topic = settings.rules(), settings.topic()
-    store = open_store(settings["database"], durability=settings["durability"])
+    store = open_store(settings["database"], durability=settings["durability"], keyring=settings.keyring())
     require_same_rules(store, rules)
     database, timeout_s = store.database, settings["request_timeout_s"]
     clock = new_clock()
@@ -94,6 +95,7 @@ def _build_without_engine(settings: Settings, on_batch: Callable[[], None]) -> C
         log=NoLog(database) if topic is None else kafka_log(database, topic, timeout_s, engine.cell),
         history=cluster_history(database, settings["archive"]),
     )
+    encrypt_plain_secrets(store.database)
     sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
     appender = GroupCommit(store.log, engine.wake, timeout_s)
     return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats())
@@ -101,12 +103,13 @@ def _build_without_engine(settings: Settings, on_batch: Callable[[], None]) -> C
 
 def _build_core(settings: Settings, engine: EngineProcess) -> Core:
     rules = settings.rules()
-    store = open_store(settings["database"], durability=settings["durability"])
+    store = open_store(settings["database"], durability=settings["durability"], keyring=settings.keyring())
     if isinstance(store.database, SqliteDatabase):
         store.database.leave_checkpoints()
         store.database.own()
     require_same_rules(store, rules)
     clock = new_clock(store.log.end()[1])
+    encrypt_plain_secrets(store.database)
     sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
     appender = GroupCommit(store.log, engine.wake, settings["request_timeout_s"])
     return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats())

@@ -42,7 +42,7 @@ class _WatchedLeadership:
 def run_engine(settings: Settings, link: EngineLink) -> None:
     """Run the engine until the service stops it."""
     collect_rarely(ENGINE_OBJECTS)
-    store = open_store(settings["database"], durability=settings["durability"])
+    store = open_store(settings["database"], durability=settings["durability"], keyring=settings.keyring())
     clock, rules = new_clock(store.log.end()[1]), settings.rules()
 
     def build_engine(epoch: int) -> Engine:

@@ -21,6 +21,7 @@ from headcount.limits import require_domain
 from headcount.store.cell import require_cell
 from headcount.store.database import Connection, Database
 from headcount.store.records import DAY_MS
+from headcount.store.stored_secrets import store_secret
 
 SCOPES: Final = ("ingest", "read", "admin")
 LINK_LIFETIME_MS: Final[Ms] = 3_600_000
@@ -159,10 +160,7 @@ class Keys:
 
     def store_secret(self) -> bytes:
         """Return the secret of the store, 32 random bytes."""
-        with self._database.reading() as connection:
-            row = connection.row("select_store_secret")
-        assert row is not None
-        return bytes(row[0])
+        return store_secret(self._database)
 
     def touch(self, used: Mapping[str, Ms]) -> None:
         """Record when keys were last used, by id."""

@@ -9,7 +9,7 @@ from headcount.errors import MissingExtra
 from headcount.store.access_log import AccessLog
 from headcount.store.credentials import AccessTokens, Keys
 from headcount.store.data_minimal import DataMinimal
-from headcount.store.database import Database, StoreError, file_of, mask_password
+from headcount.store.database import Database, Encryption, StoreError, file_of, mask_password
 from headcount.store.erasures import Erasures
 from headcount.store.history import History, StoredHistory
 from headcount.store.log import Log
@@ -21,6 +21,7 @@ from headcount.store.projections import Projections
 from headcount.store.retention import Retention
 from headcount.store.sources import Sources
 from headcount.store.sqlite import SqliteDatabase, require_own_files
+from headcount.store.stored_secrets import require_readable
 from headcount.store.usage.queries import Usage
 from headcount.store.usage.rollup import UsageRollup
 from headcount.store.webhooks import Deliveries, Endpoints
@@ -54,12 +55,14 @@ class Store:
         self.database.close()
 
 
-def open_store(url: str, *, durability: str = "full", read_only: bool = False) -> Store:
+def open_store(
+    url: str, *, durability: str = "full", read_only: bool = False, keyring: Encryption | None = None
+) -> Store:
     """Open the store at `url`: a file name, `sqlite:///FILE` or `postgresql://…`. Apply pending migrations.
 
-    Raise `StoreError` if it cannot be opened or is not a store of this release.
+    Raise `StoreError` if it cannot be opened, is not a store of this release, or is encrypted with other keys.
     """
-    database = connect(url, durability=durability, read_only=read_only)
+    database = connect(url, durability=durability, read_only=read_only, keyring=keyring)
     if not read_only:
         migrate(database)
     elif pending(database):
@@ -67,6 +70,11 @@ def open_store(url: str, *, durability: str = "full", read_only: bool = False) -
         raise StoreError(
             "the database is of an earlier release: run 'headcount migrate' first", where=database.url
         )
+    try:
+        require_readable(database)
+    except StoreError:
+        database.close()
+        raise
     return store_on(database)
 
 
@@ -109,14 +117,16 @@ def store_on(database: Database) -> Store:
     )
 
 
-def connect(url: str, *, durability: str = "full", read_only: bool = False) -> Database:
+def connect(
+    url: str, *, durability: str = "full", read_only: bool = False, keyring: Encryption | None = None
+) -> Database:
     """Return the database at `url` without migrations."""
     if url.startswith(("postgresql://", "postgres://")):
         try:
             from headcount.store.postgres import PostgresDatabase  # noqa: PLC0415 - an optional dependency
         except ModuleNotFoundError as missing:
             raise MissingExtra("postgres", missing.name or "") from missing
-        return PostgresDatabase(url, durability=durability)
+        return PostgresDatabase(url, durability=durability, keyring=keyring)
     path = file_of(url)
     if path is None:
         raise StoreError(
@@ -125,4 +135,4 @@ def connect(url: str, *, durability: str = "full", read_only: bool = False) -> D
     if read_only and not path.exists():
         require_own_files(path)
         raise StoreError("there is no database; 'headcount serve' creates one", where=str(path))
-    return SqliteDatabase(path, durability=durability, read_only=read_only)
+    return SqliteDatabase(path, durability=durability, read_only=read_only, keyring=keyring)

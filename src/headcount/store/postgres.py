@@ -15,7 +15,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
-from headcount.store.database import StoreBusy, StoreError, StoreRejected, mask_password
+from headcount.store.database import Encryption, StoreBusy, StoreError, StoreRejected, mask_password
+from headcount.store.encryption import Keyring
 from headcount.store.postgres_arrays import ArrayStatements, lookup_by_arrays
 from headcount.store.statements import for_postgres, insert_target, statement
 
@@ -123,8 +124,9 @@ class PostgresDatabase:
         "snapshot": "begin isolation level repeatable read, read only",
     }
 
-    def __init__(self, url: str, *, durability: str = "full") -> None:
+    def __init__(self, url: str, *, durability: str = "full", keyring: Encryption | None = None) -> None:
         self.address = url
+        self.keyring: Encryption = keyring or Keyring()
         self.url = mask_password(url)
         try:
             conninfo_to_dict(url)

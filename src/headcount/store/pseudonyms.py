@@ -16,6 +16,7 @@ import msgspec
 
 from headcount.kernel.events import Ms
 from headcount.store.database import Database
+from headcount.store.stored_secrets import store_secret
 
 PREFIX: Final = "anon-"
 """What pseudonyms of participants begin with."""
@@ -74,10 +75,7 @@ class Pseudonymizer:
 
 def pseudonyms_of(database: Database) -> Pseudonymizer:
     """Return the pseudonyms of a store."""
-    with database.reading() as connection:
-        row = connection.row("select_store_secret")
-    assert row is not None
-    return Pseudonymizer(bytes(row[0]))
+    return Pseudonymizer(store_secret(database))
 
 
 def hash_selector(key: str, domain: str, *parts: str) -> str:

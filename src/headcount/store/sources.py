@@ -1,7 +1,6 @@
 """Sources: the configured video servers, their statistics, dead letters and excluded participants.
 
-The token of a source is random and part of its URL. Its secrets are stored in plain text, because signatures cannot be
-verified without them.
+The token of a source is random and part of its URL. Its secrets and credentials are encrypted, if there is a key.
 
 Responsible for these tables. Must not know the payloads of any source.
 """
@@ -21,6 +20,7 @@ from headcount.store.data_minimal import DataMinimal, reason_without_values
 from headcount.store.database import Database
 from headcount.store.provenance import Senders, read_senders
 from headcount.store.records import KIND_CODES
+from headcount.store.stored_secrets import decrypt_options, encrypt_options
 
 DEAD_LETTERS_LIMIT: Final = 1_000
 COMPLETE_REQUESTS: Final = "complete_requests"
@@ -112,16 +112,17 @@ class Sources:
         with self._database.writing() as connection:
             require_cell(connection, row.domain)
             connection.run(
-                "insert_source", token=row.token, domain=row.domain, name=row.name, created=row.created, **_settings(row)
+                "insert_source", token=row.token, domain=row.domain, name=row.name, created=row.created,
+                **self._encode(row),
             )  # fmt: skip
 
     def change(self, row: SourceRow) -> None:
         """Change the secrets or options of a source."""
         with self._database.writing() as connection:
-            connection.run("update_source", token=row.token, **_settings(row))
+            connection.run("update_source", token=row.token, **self._encode(row))
 
     def remove(self, token: str, now: Ms) -> bool:
-        """Remove a source. Return False if there is none."""
+        """Remove a source with its secrets. Return False if there is none."""
         with self._database.writing() as connection:
             return connection.run("remove_source", token=token, removed=now) == 1
 
@@ -129,12 +130,12 @@ class Sources:
         """Return the source with a token, or None."""
         with self._database.reading() as connection:
             row = connection.row("select_source", token=token)
-            return None if row is None else _source(*row)
+            return None if row is None else self._decode(*row)
 
     def all(self) -> list[SourceRow]:
         """Return all sources by domain and name."""
         with self._database.reading() as connection:
-            return [_source(*row) for row in connection.rows("select_sources")]
+            return [self._decode(*row) for row in connection.rows("select_sources")]
 
     def senders(self, domain: str) -> Senders:
         """Return what is shown of those who sent the entries of a domain: sources, API keys and files."""
@@ -267,20 +268,35 @@ class Sources:
             )
         return [ExcludedParticipant._make((domain, *row, "")) for row in rows]
 
+    def _encode(self, row: SourceRow) -> dict[str, Any]:
+        keyring, secrets = self._database.keyring, msgspec.json.encode(row.secrets).decode()
+        return {
+            "kind": row.kind,
+            "secrets": keyring.encrypt(secrets, "sources", "secrets", row.token),
+            "options": encrypt_options(keyring, row.token, row.options),
+            "declared": int(row.declared),
+        }
 
-def _settings(row: SourceRow) -> dict[str, Any]:
-    return {
-        "kind": row.kind,
-        "secrets": msgspec.json.encode(row.secrets).decode(),
-        "options": msgspec.json.encode(dict(row.options)).decode(),
-        "declared": int(row.declared),
-    }
-
-
-def _source(
-    token: str, kind: str, domain: str, name: str, secrets: str, options: str, declared: int, created: Ms
-) -> SourceRow:
-    decoded = tuple(msgspec.json.decode(secrets, type=list[str]))
-    return SourceRow(
-        token, kind, domain, name, decoded, msgspec.json.decode(options), bool(declared), created
-    )
+    def _decode(
+        self,
+        token: str,
+        kind: str,
+        domain: str,
+        name: str,
+        secrets: str,
+        options: str,
+        declared: int,
+        created: Ms,
+    ) -> SourceRow:
+        keyring = self._database.keyring
+        decoded = msgspec.json.decode(keyring.decrypt(secrets, "sources", "secrets", token), type=list[str])
+        return SourceRow(
+            token,
+            kind,
+            domain,
+            name,
+            tuple(decoded),
+            decrypt_options(keyring, token, options),
+            bool(declared),
+            created,
+        )

@@ -16,7 +16,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-from headcount.store.database import StoreBusy, StoreError, StoreRejected
+from headcount.store.database import Encryption, StoreBusy, StoreError, StoreRejected
+from headcount.store.encryption import Keyring
 from headcount.store.statements import insert_many, is_insert, statement, with_keys
 
 _BUSY_MS: Final = 30_000
@@ -127,8 +128,16 @@ class SqliteDatabase:
 
     reconnects: Final = 0
 
-    def __init__(self, path: Path, *, durability: str = "full", read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: str = "full",
+        read_only: bool = False,
+        keyring: Encryption | None = None,
+    ) -> None:
         self.path = path
+        self.keyring: Encryption = keyring or Keyring()
         self.url = f"sqlite:///{path}"
         self._durability = durability
         self._read_only = read_only

@@ -1,6 +1,6 @@
 """Webhook endpoints, and the deliveries of messages to them.
 
-Secrets are stored in plain text, because nothing can be signed without them. The `position` of an endpoint is how far
+Secrets and credentials are encrypted, if there is a key. The `position` of an endpoint is how far
 the outbox was read for it: each message up to there is delivered or has a row in `deliveries`.
 
 Responsible for both tables and for the attempts. Must not know HTTP, signatures or when a delivery is retried.
@@ -17,7 +17,7 @@ import msgspec
 from headcount.kernel.events import Ms
 from headcount.limits import require_domain
 from headcount.store.cell import require_cell
-from headcount.store.database import Connection, Database
+from headcount.store.database import Connection, Database, Encryption
 from headcount.store.outbox import Message, MessageType
 from headcount.store.statements import with_lists
 
@@ -176,7 +176,7 @@ class Endpoints:
             require_cell(connection, row.domain)
             connection.run(
                 "insert_endpoint", uuid=row.uuid, domain=row.domain, state=row.state, position=row.position,
-                created=row.created, **_settings(row),
+                created=row.created, **_settings(self._database.keyring, row),
             )  # fmt: skip
 
     def change(self, row: Endpoint) -> None:
@@ -184,7 +184,7 @@ class Endpoints:
         with self._subscribing() as connection:
             connection.run(
                 "update_endpoint", uuid=row.uuid, state=row.state, failed_count=row.failed_count,
-                updated=row.updated, **_settings(row),
+                updated=row.updated, **_settings(self._database.keyring, row),
             )  # fmt: skip
 
     def reenable(self, row: Endpoint) -> None:
@@ -192,7 +192,7 @@ class Endpoints:
         with self._subscribing() as connection:
             connection.run(
                 "update_endpoint", uuid=row.uuid, state=EndpointStatus.ACTIVE, failed_count=0, updated=row.updated,
-                **_settings(row),
+                **_settings(self._database.keyring, row),
             )  # fmt: skip
             connection.run("reset_pending_deliveries", uuid=row.uuid)
 
@@ -214,7 +214,7 @@ class Endpoints:
         """Return the endpoint if it belongs to the domain, else None."""
         with self._database.reading() as connection:
             row = connection.row("select_endpoint", uuid=uuid)
-        return None if row is None or row[1] != domain else _endpoint(*row)
+        return None if row is None or row[1] != domain else _endpoint(self._database.keyring, *row)
 
     def all(self, domain: str | None = None) -> list[Endpoint]:
         """Return the endpoints of all domains or of one, the oldest first."""
@@ -223,7 +223,7 @@ class Endpoints:
                 rows = connection.rows("select_endpoints")
             else:
                 rows = connection.rows("select_domain_endpoints", domain=domain)
-        return [_endpoint(*row) for row in rows]
+        return [_endpoint(self._database.keyring, *row) for row in rows]
 
     def active(self) -> dict[str, int]:
         """Return the versions of active endpoints by uuid."""
@@ -353,11 +353,12 @@ def _resend_statement(row: Endpoint, wanted: ResendFilter) -> tuple[str, dict[st
     return text, {"endpoint": row.uuid, "domain": row.domain} | types | ids | values
 
 
-def _settings(row: Endpoint) -> dict[str, Any]:
+def _settings(keyring: Encryption, row: Endpoint) -> dict[str, Any]:
+    secrets, auth = msgspec.json.encode(row.secrets).decode(), row.basic_auth
     return {
         "url": row.url,
-        "secrets": msgspec.json.encode(row.secrets).decode(),
-        "basic_auth": row.basic_auth,
+        "secrets": keyring.encrypt(secrets, "endpoints", "secrets", row.uuid),
+        "basic_auth": auth and keyring.encrypt(auth, "endpoints", "basic_auth", row.uuid),
         "retry_type": row.retry_type,
         "event_types": " ".join(row.event_types),
         "extensions": int(row.extensions),
@@ -365,13 +366,15 @@ def _settings(row: Endpoint) -> dict[str, Any]:
 
 
 def _endpoint(
-    uuid: str, domain: str, url: str, secrets: str, basic_auth: str | None, retry_type: str, event_types: str,
+    keyring: Encryption, uuid: str, domain: str, url: str, secrets: str, basic_auth: str | None, retry_type: str, event_types: str,
     extensions: int, state: str, *rest: Any,
 ) -> Endpoint:  # fmt: skip
+    secrets = keyring.decrypt(secrets, "endpoints", "secrets", uuid)
+    auth = basic_auth and keyring.decrypt(basic_auth, "endpoints", "basic_auth", uuid)
     decoded = tuple(msgspec.json.decode(secrets, type=list[str]))
     types = tuple(event_types.split())
     return Endpoint(
-        uuid, domain, url, decoded, basic_auth, RetryType(retry_type), types, bool(extensions), EndpointStatus(state), *rest
+        uuid, domain, url, decoded, auth, RetryType(retry_type), types, bool(extensions), EndpointStatus(state), *rest
     )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def test_the_api_reference_has_every_operation_and_no_other(service):
 def test_a_setting_is_read_from_each_place_and_the_nearest_wins(setting, tmp_path):
     value = {
         "database": "x.db",
+        "encryption_key_file": "keys.txt",
         "log": "kafka://k.example:9092/events",
         "engine": "off",
         "archive": "s3://bucket/archive",

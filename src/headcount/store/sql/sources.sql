@@ -9,7 +9,7 @@ where token = :token
 
 -- name: remove_source
 update sources
-set removed_ms = :removed
+set removed_ms = :removed, secrets = '[]', options = '{}'
 where token = :token
   and removed_ms is null
 
@@ -24,6 +24,18 @@ select token, kind, domain, name, secrets, options, declared, created_ms
 from sources
 where removed_ms is null
 order by domain, name
+
+-- name: select_source_secrets
+select token, secrets, options
+from sources
+where removed_ms is null
+
+-- name: update_source_secrets
+update sources
+set secrets = :secrets, options = :options
+where token = :token
+  and secrets = :old_secrets
+  and options = :old_options
 
 -- name: add_source_stats
 insert into source_stats (token, metric, total, last_ms, detail)

@@ -44,6 +44,16 @@ set url = :url,
     state = :state, failed_count = :failed_count, updated_ms = :updated, version = version + 1
 where uuid = :uuid
 
+-- name: select_endpoint_secrets
+select uuid, version, secrets, basic_auth
+from endpoints
+
+-- name: update_endpoint_secrets
+update endpoints
+set secrets = :secrets, basic_auth = :basic_auth
+where uuid = :uuid
+  and version = :version
+
 -- name: increment_endpoint_version
 update endpoints
 set version = version + 1
