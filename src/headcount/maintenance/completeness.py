@@ -67,7 +67,7 @@ def read_completeness(
 def _senders(
     store: Store, domain: str, stats: Mapping[str, Mapping[str, SourceStat]], late_grace: Ms
 ) -> Iterable[SenderCompleteness]:
-    created = {row.token: row.created for row in store.sources.all() if row.domain == domain}
+    created = store.sources.creation_times(domain)
     for token, sender in store.sources.senders(domain).all():
         own = stats.get(token, {})
         complete = [own[metric].last for metric in (COMPLETE_REQUESTS, COMPLETE_POLLS) if metric in own]

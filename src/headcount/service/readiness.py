@@ -14,6 +14,7 @@ import structlog
 from headcount.maintenance.health import Lag, Problem, check_engine, measure_lag
 from headcount.service.core import Core
 from headcount.store.database import StoreError, StoreTimeout
+from headcount.store.stored_secrets import require_readable
 from headcount.store.webhooks import DeliveryState, EndpointStatus
 
 T = TypeVar("T")
@@ -79,6 +80,10 @@ class Readiness:
             lag = await self.lag.measure()
         except StoreError as error:
             return f"the database does not answer: {error.reason}"
+        try:
+            await asyncio.to_thread(require_readable, self._store.database)
+        except StoreError as error:
+            return f"the secrets in the database cannot be read: {error.reason}"
         write_problem = await self._write_problem()
         if write_problem is not None:
             return f"the store cannot be written: {write_problem}"

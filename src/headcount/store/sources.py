@@ -137,6 +137,11 @@ class Sources:
         with self._database.reading() as connection:
             return [self._decode(*row) for row in connection.rows("select_sources")]
 
+    def creation_times(self, domain: str) -> dict[str, Ms]:
+        """Return when the sources of a domain were created, by token. This reads no secret."""
+        with self._database.reading() as connection:
+            return {row[0]: row[-1] for row in connection.rows("select_sources") if row[2] == domain}
+
     def senders(self, domain: str) -> Senders:
         """Return what is shown of those who sent the entries of a domain: sources, API keys and files."""
         return read_senders(self._database, domain)

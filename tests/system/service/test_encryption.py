@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 
 from headcount.outbound.webhooks.verify import parse_secret, verify
@@ -155,6 +156,42 @@ def _created(service, flags, receiver):
     fields = {"url": receiver.url, "hmac": HMAC, "basicAuth": "user:hidden-word"}
     assert service.client().post("/webhooks", json=fields).status_code == 200
     return json.loads(made.stdout)["address"].partition("/v1")[2]
+
+
+def test_a_server_that_lacks_the_new_key_says_so_and_continues_when_it_gets_it(
+    tmp_path, database, receiver, keys
+):
+    headcount("encryption", "generate-key", "--output", keys)
+    service = start(tmp_path, database, encryption_key_file=str(keys))
+    path = "/v1" + _created(service, ("--database", database, "--encryption-key-file", keys), receiver)
+    others = tmp_path / "others.keys"
+    others.write_text(keys.read_text())
+    headcount("encryption", "generate-key", "--output", others)
+    headcount("encryption", "rotate", "--database", database, "--encryption-key-file", others)
+    wait_until(lambda: join(service, path, 1).status_code == 503)
+    ready = httpx.get(f"{service.url}/readyz", timeout=30)
+    assert ready.status_code == 503
+    assert "the secrets in the database cannot be read: its secrets are encrypted with the key" in ready.text
+    assert "its secrets are encrypted with the key" in service.log.read_text()
+    assert service.client().get("/meetings").status_code == 200
+    keys.write_text(others.read_text())
+    wait_until(lambda: join(service, path, 2).status_code == 200)
+    assert httpx.get(f"{service.url}/readyz", timeout=30).status_code == 200
+    assert has_joins(receiver, 1)
+    service.stop()
+
+
+def test_a_server_without_an_engine_encrypts_and_verifies(tmp_path, postgres, keys):
+    database = postgres.database()
+    service = start(tmp_path, database, engine="off")
+    path = added(service, "livekit", "--secret", KEY)
+    service.stop()
+    headcount("encryption", "generate-key", "--output", keys)
+    service = start(tmp_path, database, engine="off", encryption_key_file=str(keys))
+    assert found_in(bytes_of(database)) == []
+    assert sent(service, path, webhook("participant_joined"), secret=f"{KEY}-wrong").status_code == 401
+    assert sent(service, path, webhook("track_published")).status_code == 200
+    service.stop()
 
 
 def test_without_the_key_nothing_starts_and_a_lost_key_can_be_replaced(tmp_path, database, receiver, keys):
