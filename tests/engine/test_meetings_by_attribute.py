@@ -18,7 +18,7 @@ from headcount.store.open import open_store
 from headcount.store.records import DAY_MS
 from support.engines import NEW_YEAR
 from support.stored import entry_of, shifted
-from support.strategies import EAGER, uncertain_histories
+from support.strategies import EAGER, SCALED, uncertain_histories, undecided_histories
 
 FEW = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 MANY = settings(FEW, max_examples=40)
@@ -198,6 +198,16 @@ def test_filters_are_right_if_inferred_leaves_are_overridden(file_store, data):
     for event in data.draw(st.permutations(events)):
         life.append(event)
         life.show(event.at + 2)
+        life.check()
+
+
+@MANY
+@given(st.data())
+def test_filters_are_right_if_a_leave_that_is_not_decided_yet_is_withdrawn(file_store, data):
+    life = Life(file_store, SCALED, reorder_window=0)
+    for event in data.draw(undecided_histories()):
+        life.append(shifted(event))
+        life.show(NEW_YEAR + 103)
         life.check()
 
 

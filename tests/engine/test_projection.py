@@ -67,6 +67,47 @@ def test_a_known_undecided_leave_is_in_the_row():
     assert projected([], [ParticipantLeft(90, A)]).stays == {("d", "r", 10, "a"): A_ROW}
 
 
+LEFT_A = ParticipantLeft(50, Stay("a", 0, 50, LeftBy.SNAPSHOT, "u1", "Ann", '{"role":"host"}'))
+LEFT_ROW = StayRow("d", "r", 0, "a", 50, "snapshot", "u1", "Ann", '{"role":"host"}')
+
+
+def withdrawn(undecided=(), **written):
+    """Return a batch with these rows after a leave that was stored is one of the undecided leaves, or is not."""
+    batch = BatchChanges(1, **written)
+    Projection(batch, room_with("a", "b"), NOW, PUBLISHED).withdraw_leaves([LEFT_A], undecided)
+    return batch
+
+
+def test_a_withdrawn_leave_opens_the_stay_again():
+    batch = withdrawn()
+    assert batch.stays == {("d", "r", 0, "a"): StayRow("d", "r", 0, "a", None, None, None, None)}
+    assert batch.corrections == []
+
+
+def test_a_leave_that_is_known_is_not_withdrawn():
+    assert withdrawn([LEFT_A]) == BatchChanges(1)
+
+
+@pytest.mark.parametrize("row", [None, LEFT_ROW, LEFT_ROW._replace(leave=40)])
+def test_a_withdrawn_leave_is_as_another_change_has_written_it(row):
+    assert withdrawn(stays={("d", "r", 0, "a"): row}).stays == {("d", "r", 0, "a"): row}
+
+
+@pytest.mark.parametrize(
+    ("row", "is_lost"),
+    [
+        (None, True),
+        (LEFT_ROW._replace(attributes=None), True),
+        (LEFT_ROW._replace(attributes='{"role":"guest"}'), True),
+        (LEFT_ROW._replace(attributes='{"kind":"person","role":"host"}'), False),
+        (LEFT_ROW, False),
+    ],
+)
+def test_attributes_of_a_withdrawn_leave_are_removed_from_the_meetings_since_the_join(row, is_lost):
+    batch = withdrawn(stays={("d", "r", 0, "a"): row})
+    assert batch.reindexed == batch.pending_rollups == ({("d", "r"): (0, NOW)} if is_lost else {})
+
+
 def test_short_stays_and_ignored_events_write_no_row():
     batch = projected(
         [StayIgnored(15, Stay("a", 10, 15)), EventIgnored(1, "a", Kind.JOIN, Reason.DUPLICATE_JOIN)]

@@ -3,6 +3,8 @@
 So do the shards of a cluster, wherever they are restored from their state.
 """
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ from support.strategies import (
     rule_numbers,
     tidy_histories,
     uncertain_histories,
+    undecided_histories,
 )
 
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -75,6 +78,26 @@ def test_inferred_leaves_are_confirmed_or_overridden_alike(made, folder, data):
     restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
     found = tables(made, folder, order, EAGER, as_of, ticks, restarts)
     assert found == truth(events, as_of, EAGER)
+
+
+@QUICK
+@given(st.data())
+def test_leaves_that_are_not_decided_yet_are_right_at_every_moment(made, folder, data):
+    """A late event may withdraw a leave that is stored already, though the join before it is still pending."""
+    events = [shifted(event) for event in data.draw(undecided_histories())]
+    restarts = data.draw(st.sets(st.integers(0, len(events)), max_size=3))
+    batches = sorted(data.draw(st.sets(st.integers(3, len(events)), max_size=4)) | {len(events)})
+    stored = made(folder, SCALED, reorder_window=0)
+    moment = NEW_YEAR + 103
+    try:
+        for first, last in pairwise([0, *batches]):
+            if first in restarts:
+                stored.start()
+            stored.append(*events[first:last])
+            stored.show(moment)
+            assert (stored.meetings(), stored.presence()) == truth(events[:last], moment, SCALED)
+    finally:
+        stored.close()
 
 
 @QUICK

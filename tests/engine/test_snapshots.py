@@ -161,6 +161,33 @@ def test_a_snapshot_knows_of_a_join_that_a_later_leave_brings(folder):
     stored.close()
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize(
+    ("left", "withdrawing"),
+    [
+        (leave(589, "c"), [join(589, "c")]),
+        (snapshot(NEW_YEAR + 589, ["a"]), [snapshot(NEW_YEAR + 589, ["a", "c"], 1)]),
+        (snapshot(NEW_YEAR + 589, ["a"]), [snapshot(NEW_YEAR + 589, ["a", "c"], 1), join(589, "c")]),
+        (snapshot(NEW_YEAR + 589, ["a"]), [join(589, "c")]),
+    ],
+)
+def test_a_join_at_the_instant_of_an_undecided_leave_withdraws_it(folder, left, withdrawing, restarts):
+    """The leave is stored at once, and the join before it is pending, so that nothing is decided (R2, R14)."""
+    stored = StoredEngine(folder, SCALED, reorder_window=0)
+    now = NEW_YEAR + 590
+    append(stored, join(0, "c"), join(585, "a"), left)
+    stored.show(now)
+    assert [one.participant_id for one in stored.presence()] == ["a"]
+    if restarts:
+        stored.start()
+    append(stored, *withdrawing)
+    stored.show(now)
+    assert stored.meetings() == kernel(said_in(stored), as_of=now, rules=SCALED)
+    assert [one.participant_id for one in stored.presence()] == ["c", "a"]
+    assert_rebuilds_alike(stored, folder, now)
+    stored.close()
+
+
 def test_a_store_survives_a_second_engine_on_its_log(folder):
     """A rebuild beside the live engine reads the same log and infers nothing new."""
     stored = StoredEngine(folder, Rules())

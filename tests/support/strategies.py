@@ -193,3 +193,18 @@ def rule_numbers():
         st.builds(Rules, small, small, st.integers(1, 25), small),
         st.builds(Rules, st.just(0), st.sampled_from([0, 30]), st.sampled_from([1, 600]), st.just(15)),
     )
+
+
+@st.composite
+def undecided_histories(draw, *, max_events=8):
+    """Draw leaves that are known and undecided, because a join before them is pending, and what changes them.
+
+    For `SCALED` rules: a and b have been in for long when c joins at 100. All else happens at few instants around
+    it, or late in the past. The events are in the order in which they arrive.
+    """
+    history = [Event(Kind.JOIN, ROOM, 0, who, source_session=draw(st.sampled_from(SESSIONS))) for who in "ab"]
+    history.append(Event(Kind.JOIN, ROOM, 100, "c"))
+    instants = st.sampled_from([102, 102, 102, 103, 101, 100, 50])
+    times = draw(st.lists(instants, min_size=1, max_size=max_events))
+    history += [draw(events(at, "aab", [time for time in (0, 50, 100) if time <= at])) for at in times]
+    return history

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from headcount.kernel.attributes import merge
+from headcount.kernel.attributes import Attributes, merge
 from headcount.kernel.changes import (
     Change,
     MeetingEnded,
@@ -85,6 +85,27 @@ class Projection:
         if learned:
             self._request_rollup_of_learned(min(learned), others)
         return others
+
+    def withdraw_leaves(
+        self, stored: Sequence[ParticipantLeft], undecided: Sequence[ParticipantLeft]
+    ) -> None:
+        """Write the stays of the `stored` undecided leaves that a late event withdrew. Call it after `apply`.
+
+        They were not decided, so no change withdraws them: unless another one has written the stay, it is open again.
+        """
+        known = set(undecided)
+        withdrawn = [left.stay for left in stored if left not in known]
+        if not withdrawn:
+            return
+        open_stays = {(stay.join, stay.participant_id): stay for stay in self._room.counted_stays()}
+        for stay in withdrawn:
+            key = (self._domain, self._name, stay.join, stay.participant_id)
+            if key not in self._batch.stays:
+                self._write_stay(open_stays[stay.join, stay.participant_id])
+            row = self._batch.stays[key]
+            if not _includes(None if row is None else row.attributes, stay.attributes):
+                self._request_rollup(stay.join, self._now)
+                self._extend(self._batch.reindexed, stay.join, self._now)
 
     def update_peak(self, stored: tuple[str, int] | None) -> tuple[str, int] | None:
         """Write the peak participants of the ongoing meeting if they differ from those `stored`, and return them."""
@@ -233,14 +254,16 @@ def _only_adds(correction: MeetingsCorrected) -> bool:
         and not correction.carried
         and all(
             (known := stays.get((stay.join, stay.participant_id))) is not None
-            and (
-                stay.attributes == known.attributes
-                or merge(stay.attributes, [known.attributes]) == known.attributes
-            )
+            and _includes(known.attributes, stay.attributes)
             for stay in correction.stays_before
             if stay.attributes is not None
         )
     )
+
+
+def _includes(attributes: Attributes | None, others: Attributes | None) -> bool:
+    """Return whether `attributes` have each key of the others, with the same value."""
+    return others is None or attributes == others or merge(others, [attributes]) == attributes
 
 
 def pending_stays(room: Room) -> PendingStays:

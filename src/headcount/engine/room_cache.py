@@ -7,7 +7,7 @@ Responsible for which rooms are in memory. Must not know what happens to a room 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import msgspec
 
 from headcount.engine.engine_store import EngineJournal, EngineProjections
 from headcount.engine.projection import PendingStays, pending_stays
+from headcount.kernel.changes import ParticipantLeft
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.journal import Mark
 from headcount.kernel.room import Room
@@ -38,6 +39,7 @@ class CachedRoom:
         "imported_until",
         "journal",
         "room",
+        "stored_leaves",
         "stored_peak",
         "stored_pending",
     )
@@ -56,6 +58,8 @@ class CachedRoom:
         self.deadline: Ms = NEVER
         self.stored_peak: tuple[str, int] | None = None
         """Id and peak participants of the ongoing meeting, as stored."""
+        self.stored_leaves: Sequence[ParticipantLeft] = room.undecided_leaves()
+        """The leaves that are not decided yet, as stored."""
         self.stored_pending: PendingStays = pending_stays(room)
         """The stays that are too young to count, as stored: a room is replayed as of its last commit."""
         self.events = 0

@@ -132,6 +132,8 @@ class RoomTurn:
             self.others = projection.apply(self._changes, leaves, imported=imported)
             if settings.publishes:
                 self._publish(presence, [] if imported else self.others)
+            projection.withdraw_leaves(cached.stored_leaves, leaves)
+            cached.stored_leaves = leaves
             cached.stored_peak = projection.update_peak(cached.stored_peak)
             cached.stored_pending = projection.update_pending(cached.stored_pending)
             marks = cached.journal.take_changes()

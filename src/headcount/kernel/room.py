@@ -19,7 +19,7 @@ from typing import Any
 
 from headcount.kernel import checkpoints
 from headcount.kernel.attributes import differ
-from headcount.kernel.changes import Change, Reason
+from headcount.kernel.changes import Change, ParticipantLeft, Reason
 from headcount.kernel.checkpoints import Checkpoints, Start
 from headcount.kernel.events import Event, Kind, Ms, implied_join, with_implied_join
 from headcount.kernel.journal import Journal, JournalProtocol, Mark, Overlay
@@ -168,7 +168,7 @@ class Room:
             return None
         return OngoingMeeting(self._sittings.meeting_id, state.start, state.max_participants)
 
-    def undecided_leaves(self) -> list[Change]:
+    def undecided_leaves(self) -> list[ParticipantLeft]:
         """Return the leaves that are not decided yet and appear in their entries all the same (R14)."""
         return self._sittings.undecided_leaves()
 

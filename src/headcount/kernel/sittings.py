@@ -93,7 +93,7 @@ class Sittings:
         self._set_state(state)
         self.meeting_id = meeting_id
 
-    def undecided_leaves(self) -> list[Change]:
+    def undecided_leaves(self) -> list[ParticipantLeft]:
         """Return the leaves that are not decided yet and appear in their entries all the same (R14)."""
         if not self.moves:
             return []

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headcount.kernel.attributes import text_of, values_of
+from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
 from support.engines import NEW_YEAR, kernel
 from support.stored import DOMAIN, IN_MEMORY, StoredEngine
@@ -182,5 +183,34 @@ def test_usage_is_that_of_the_meetings_in_any_order_with_restarts_anywhere(folde
             patch.setattr("headcount.store.usage.rollup._LONGEST", data.draw(st.integers(1, 5)))
             stored.store.usage_rollup.finish()
         assert tallied(stored) == tables
+    finally:
+        stored.close()
+
+
+@pytest.mark.parametrize("late", [790, 801])
+def test_usage_lacks_an_attribute_of_a_leave_that_was_withdrawn_before_it_was_decided(folder, late):
+    host = {"attributes": '{"role":"host"}'}
+    said = [
+        stretched(Event(kind, "red", at, who, **known), "red")
+        for kind, at, who, known in [
+            (Kind.JOIN, 0, "a", {}),
+            (Kind.JOIN, 0, "b", {}),
+            (Kind.LEAVE, 20, "b", {}),
+            (Kind.JOIN, 700, "b", {}),
+            (Kind.JOIN, 800, "c", {}),
+            (Kind.LEAVE, 802, "a", host),
+            (Kind.LEAVE, late, "a", {}),
+        ]
+    ]
+    now = NEW_YEAR + 803 * TICK
+    stored = StoredEngine(folder, RULES)
+    try:
+        for first, last in ((0, 6), (6, 7)):
+            stored.append(*said[first:last])
+            stored.show(now)
+            stored.store.usage_rollup.finish()
+            meetings = kernel(said[:last], as_of=now, rules=RULES)
+            assert len(meetings) == 2
+            check_attributes(stored, meetings, now, CONDITIONS[0], "role")
     finally:
         stored.close()
