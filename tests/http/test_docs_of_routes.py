@@ -113,6 +113,8 @@ FORMS = {
     "Resend messages": webhooks.Resent,
     "Test a webhook": webhooks.WebhookTest,
     "Export a person": privacy.ExportedPerson,
+    "Erase a person": privacy.ShownErasure,
+    "List erasures": privacy.Erasures,
 }
 
 
@@ -130,6 +132,7 @@ def test_an_example_of_a_request_has_the_form_of_the_body():
         "Create a webhook": webhooks.NewWebhook,
         "Resend messages": webhooks.Resend,
         "Export a person": privacy.PersonSelector,
+        "Erase a person": privacy.ErasureRequest,
     }
     for title, body in bodies.items():
         (example,) = re.findall(r"```http\nPOST \S+\n\n(.*?)```", SECTIONS[title], re.DOTALL)

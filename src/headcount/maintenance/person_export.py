@@ -1,30 +1,44 @@
 """Export of a person: everything that is stored about them, as tables in JSON and CSV.
 
-The types of the rows are the tables: their fields are the columns, and the descriptions of these are part of the export and
-of the API. Data of other people is not exported: a snapshot or a correction is reduced to the person, and of a request that
+Data of other people is not exported: a snapshot or a correction is reduced to the person, and of a request that
 could not be parsed only the number is listed.
 
-Responsible for the tables and their files. Must not know how rows are found: `store.data_subjects` does.
+Responsible for filling the tables and for their files. Must not know how rows are found: `store.data_subjects` does.
 """
 
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Annotated, Any, Final, get_args, get_type_hints
+from typing import IO, Any, Final
 from urllib.parse import unquote_plus, urlsplit
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import Raw
 
 from headcount.errors import CannotWrite
 from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
+from headcount.maintenance.person_tables import (
+    TABLES,
+    ExportedCorrection,
+    ExportedDeadLetter,
+    ExportedDelivery,
+    ExportedEntry,
+    ExportedExclusion,
+    ExportedMeeting,
+    ExportedMessage,
+    ExportedParticipant,
+    ExportedShare,
+    ExportedStay,
+    Row,
+    columns,
+    descriptions,
+)
 from headcount.store.credentials import AccessToken, SubjectKind
 from headcount.store.data_subjects import DataSubject, DataSubjects, Selector, SelectorKind, mentions
 from headcount.store.open import Store
@@ -43,165 +57,7 @@ _DEAD_LETTERS: Final = 20
 """Bodies in memory at once: each may be large."""
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-_OBJECT: Final = {"type": "object", "additionalProperties": True}
 _encode: Final = msgspec.json.Encoder().encode
-
-
-class _Row(msgspec.Struct, forbid_unknown_fields=True):
-    """A row of a table."""
-
-
-class ExportedParticipant(_Row):
-    """The participants that the person was. All other tables are about them."""
-
-    room: Annotated[str, Meta(description="Name of the room.")]
-    participant_id: Annotated[str, Meta(description="Id of the participant in the room.")]
-
-
-class ExportedEntry(_Row):
-    """Entries of the event log: what sources, programs and imports reported about the person."""
-
-    room: Annotated[str, Meta(description="Name of the room.")]
-    kind: Annotated[
-        str, Meta(description="Kind of the entry: `join`, `leave`, `end`, or `snapshot`, a list of those present.")
-    ]  # fmt: skip
-    at: Annotated[Time, Meta(description="Time of the event.")]
-    received_at: Annotated[Time, Meta(description="Time when Headcount received it.")]
-    participant_id: Annotated[str | None, Meta(description="Id of the participant; null in a snapshot.")]
-    user_id: Annotated[str | None, Meta(description="Id of the user, if it was reported.")]
-    user_name: Annotated[str | None, Meta(description="Name of the user, if it was reported.")]
-    attributes: Annotated[Raw, Meta(description="Attributes of the participant; null if there are none.",
-                                    extra_json_schema={**_OBJECT, "nullable": True})]  # fmt: skip
-    snapshot: Annotated[Raw, Meta(description="What a snapshot lists about the person; null otherwise.",
-                                  extra_json_schema={"type": "array", "items": _OBJECT, "nullable": True})]  # fmt: skip
-    source_session: Annotated[str | None, Meta(description="The source's own id of the session.")]
-    joined_at: Annotated[Time | None, Meta(description="Time of the join, if a leave contains it.")]
-    inferred: Annotated[
-        str | None, Meta(description="How Headcount inferred the event; null if it was reported.")
-    ]
-    event_id: Annotated[str | None, Meta(description="Id that the sender gave the event.")]
-    origin: Annotated[str, Meta(description="How it came into the log: `live`, `imported` or `inferred`.")]
-    sender: Annotated[str | None, Meta(description="Source, API key or file that it came from.")]
-    sha256: Annotated[
-        str | None, Meta(description="SHA-256 of the request or file that it was in, in hexadecimal.")
-    ]
-
-
-class ExportedStay(_Row):
-    """Stays: each time from a join to a leave."""
-
-    room: Annotated[str, Meta(description="Name of the room.")]
-    join: Annotated[Time, Meta(description="Time of the join.")]
-    leave: Annotated[Time | None, Meta(description="Time of the leave; null while it lasts.")]
-    duration_seconds: Annotated[float | None, Meta(description="Duration in seconds; null while it lasts.")]
-    left_by: Annotated[
-        str | None,
-        Meta(
-            description="How it ended: `reported`, `room_ended`, `snapshot`, `timeout` or `room_restarted`."
-        ),
-    ]
-    participant_id: Annotated[str, Meta(description="Id of the participant.")]
-    user_id: Annotated[str | None, Meta(description="Id of the user, if known.")]
-    user_name: Annotated[str | None, Meta(description="Name of the user, if known.")]
-    attributes: Annotated[Raw, Meta(description="Attributes of the participant; null if there are none.",
-                                    extra_json_schema={**_OBJECT, "nullable": True})]  # fmt: skip
-    counts: Annotated[
-        bool, Meta(description="Whether it is part of meetings and counts. A stay that is too short is not.")
-    ]
-
-
-class ExportedMeeting(_Row):
-    """Meetings that the person attended, without their other participants."""
-
-    id: Annotated[str, Meta(description="Id of the meeting.")]
-    room: Annotated[str, Meta(description="Name of the room.")]
-    start: Annotated[Time, Meta(description="Start of the meeting.")]
-    end: Annotated[Time | None, Meta(description="End of the meeting; null while it lasts.")]
-    duration_seconds: Annotated[float | None, Meta(description="Duration in seconds; null while it lasts.")]
-
-
-class ExportedCorrection(_Row):
-    """Corrections of the person's stays after late events."""
-
-    room: Annotated[str, Meta(description="Name of the room.")]
-    corrected_at: Annotated[Time, Meta(description="Time of the correction.")]
-    reason: Annotated[str, Meta(description="Reason of the correction.")]
-    late_by_seconds: Annotated[float, Meta(description="How late the event arrived, in seconds.")]
-    change: Annotated[
-        Raw,
-        Meta(
-            description="The late event, if it is about the person, and the person's stays before and after it. Times"
-            " are milliseconds since 1970.",
-            extra_json_schema=_OBJECT,
-        ),
-    ]
-
-
-class ExportedExclusion(_Row):
-    """Joins and leaves of the person in a role that does not count, such as a recorder."""
-
-    room: Annotated[str, Meta(description="Name of the room.")]
-    at: Annotated[Time, Meta(description="Time of the event.")]
-    kind: Annotated[str, Meta(description="Kind of the event: `join` or `leave`.")]
-    role: Annotated[str, Meta(description="The role.")]
-    participant_id: Annotated[str, Meta(description="Id of the participant.")]
-    user_id: Annotated[str | None, Meta(description="Id of the user, if known.")]
-    user_name: Annotated[str | None, Meta(description="Name of the user, if known.")]
-
-
-class ExportedMessage(_Row):
-    """Messages to webhooks and streams about joins and leaves of the person."""
-
-    id: Annotated[str, Meta(description="Id of the message.")]
-    type: Annotated[str, Meta(description="Type of the event.")]
-    room: Annotated[str, Meta(description="Name of the room.")]
-    at: Annotated[Time, Meta(description="Time of the event.")]
-    created_at: Annotated[Time, Meta(description="Time when the message was written.")]
-    payload: Annotated[
-        Raw,
-        Meta(
-            description="Content of the message. Times are milliseconds since 1970.",
-            extra_json_schema=_OBJECT,
-        ),
-    ]
-
-
-class ExportedDelivery(_Row):
-    """Attempts to deliver these messages to webhook endpoints: who received the data."""
-
-    message_id: Annotated[str, Meta(description="Id of the message.")]
-    endpoint: Annotated[str, Meta(description="Id of the webhook endpoint.")]
-    recipient: Annotated[str, Meta(description="Host of the endpoint.")]
-    at: Annotated[
-        Time | None, Meta(description="Time of the attempt; null if the message waits for its first one.")
-    ]
-    delivered: Annotated[bool, Meta(description="Whether the endpoint answered 200.")]
-    status: Annotated[int | None, Meta(description="HTTP status of the response; null without one.")]
-    response: Annotated[str | None, Meta(description="Beginning of the response.")]
-    error: Annotated[str | None, Meta(description="Why there was no response.")]
-
-
-class ExportedDeadLetter(_Row):
-    """Requests of sources that could not be parsed and contain an id or attribute of the person.
-
-    Their bodies may contain data of others, and are not exported.
-    """
-
-    number: Annotated[int, Meta(description="Number of the dead letter.")]
-    source: Annotated[str, Meta(description="Name of the source.")]
-    received_at: Annotated[Time, Meta(description="Time when it was received.")]
-
-
-class ExportedShare(_Row):
-    """Valid shared links to meetings and rooms in which the person is or was."""
-
-    name: Annotated[str, Meta(description="Name of the link.")]
-    subject_kind: Annotated[str, Meta(description="Whether it shows a `meeting` or a `room`.")]
-    subject: Annotated[str, Meta(description="Id of the meeting, or name of the room.")]
-    shows_names: Annotated[bool, Meta(description="Whether it shows names, or numbers in their place.")]
-    created_at: Annotated[Time, Meta(description="Time when it was created.")]
-    expires_at: Annotated[Time, Meta(description="Time when it expires.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,23 +65,8 @@ class PersonTable:
     """A table of the export. Its rows are read when they are iterated."""
 
     name: str
-    type: type[_Row]
-    rows: Iterable[_Row]
-
-
-TABLES: Final[dict[str, type[_Row]]] = {
-    "participants": ExportedParticipant,
-    "log_entries": ExportedEntry,
-    "stays": ExportedStay,
-    "meetings": ExportedMeeting,
-    "corrections": ExportedCorrection,
-    "excluded_participants": ExportedExclusion,
-    "messages": ExportedMessage,
-    "deliveries": ExportedDelivery,
-    "dead_letters": ExportedDeadLetter,
-    "shared_links": ExportedShare,
-}
-"""The tables of an export, in its order."""
+    type: type[Row]
+    rows: Iterable[Row]
 
 
 class PersonExport:
@@ -248,7 +89,7 @@ class PersonExport:
 
     def tables(self) -> Iterator[PersonTable]:
         """Yield the tables. Each is read from the store while its rows are iterated."""
-        rows: dict[str, Callable[[], Iterable[_Row]]] = {
+        rows: dict[str, Callable[[], Iterable[Row]]] = {
             "participants": self._participants,
             "log_entries": self._entries,
             "stays": self._stays,
@@ -273,12 +114,16 @@ class PersonExport:
             "exported_at": format_timestamp(self._now),
         }
 
-    def _participants(self) -> Iterator[_Row]:
+    def attended_meetings(self) -> set[str]:
+        """Return the ids of the meetings that the person attended."""
+        return {row.id for row in self._subjects.meetings(self.subject)}
+
+    def _participants(self) -> Iterator[Row]:
         for room, ids in self.subject.participants.items():
             for participant_id in sorted(ids):
                 yield ExportedParticipant(room, participant_id)
 
-    def _entries(self) -> Iterator[_Row]:
+    def _entries(self) -> Iterator[Row]:
         senders = self._store.sources.senders(self.subject.domain)
         for entry in self._subjects.entries(self.subject):
             yield ExportedEntry(
@@ -300,19 +145,19 @@ class PersonExport:
                 None if entry.digest is None else bytes(entry.digest).hex(),
             )
 
-    def _stays(self) -> Iterator[_Row]:
+    def _stays(self) -> Iterator[Row]:
         for stay in self._subjects.stays(self.subject):
             yield _stay(stay, counts=True)
         for stay in self._subjects.pending_stays(self.subject):
             yield _stay(stay, counts=False)
 
-    def _meetings(self) -> Iterator[_Row]:
+    def _meetings(self) -> Iterator[Row]:
         for row in self._subjects.meetings(self.subject):
             yield ExportedMeeting(
                 row.id, row.room, format_timestamp(row.start), _time(row.end), _seconds(row.start, row.end)
             )
 
-    def _exclusions(self) -> Iterator[_Row]:
+    def _exclusions(self) -> Iterator[Row]:
         for row in self._subjects.excluded_participants(self.subject):
             yield ExportedExclusion(
                 row.room,
@@ -333,7 +178,7 @@ class PersonExport:
                 if self.subject.has(message.room, payload["participant_id"], payload["user_id"]):
                     yield message
 
-    def _deliveries(self) -> Iterator[_Row]:
+    def _deliveries(self) -> Iterator[Row]:
         endpoints = self._store.endpoints.all(self.subject.domain)
         messages = self._messages() if endpoints else iter(())
         while page := [message.position for message in islice(messages, _MESSAGES_PER_PAGE)]:
@@ -341,7 +186,7 @@ class PersonExport:
                 for delivery in reversed(self._store.deliveries.of_messages(endpoint.uuid, page)):
                     yield from _attempts(endpoint, delivery)
 
-    def _dead_letters(self) -> Iterator[_Row]:
+    def _dead_letters(self) -> Iterator[Row]:
         senders = self._store.sources.senders(self.subject.domain)
         sources = {token: one.name for token, one in senders.all() if one.kind is SenderKind.SOURCE}
         after = 0
@@ -352,11 +197,11 @@ class PersonExport:
                 if name is not None and _is_mentioned(self.subject, one.url, one.body):
                     yield ExportedDeadLetter(one.number, name, format_timestamp(one.received))
 
-    def _shares(self) -> Iterator[_Row]:
+    def _shares(self) -> Iterator[Row]:
         shares = self._store.access_tokens.shares(self.subject.domain, self._now)
         if not shares:
             return
-        attended = {row.id for row in self._subjects.meetings(self.subject)}
+        attended = self.attended_meetings()
         for share in shares:
             if _shows(share, attended, self.subject):
                 yield ExportedShare(
@@ -420,22 +265,17 @@ def write_files(export: PersonExport, folder: Path) -> list[Path]:
     return [folder / name for name in (README_FILE, JSON_FILE, *(f"{name}.csv" for name in TABLES))]
 
 
-def _written(table: PersonTable, path: Path, counts: Counter[str]) -> Iterator[_Row]:
+def _written(table: PersonTable, path: Path, counts: Counter[str]) -> Iterator[Row]:
     """Yield the rows of a table. Each is written to its CSV file and counted."""
-    columns = _columns(table.type)
+    names = columns(table.type)
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(_BYTE_ORDER_MARK)
         writer = csv.writer(file, lineterminator="\r\n")
-        writer.writerow(columns)
+        writer.writerow(names)
         for row in table.rows:
-            writer.writerow([_cell(getattr(row, name)) for name in columns])
+            writer.writerow([_cell(getattr(row, name)) for name in names])
             counts[table.name] += 1
             yield row
-
-
-@cache
-def _columns(table: type[_Row]) -> tuple[str, ...]:
-    return table.__struct_fields__
 
 
 def _cell(value: Any) -> object:
@@ -475,16 +315,7 @@ def _readme(export: PersonExport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def descriptions(table: type[_Row]) -> dict[str, str]:
-    """Return the description of each column."""
-    hints = get_type_hints(table, include_extras=True)
-    return {
-        name: next(one.description for one in get_args(hints[name])[1:] if isinstance(one, Meta)) or ""
-        for name in _columns(table)
-    }
-
-
-def _attempts(endpoint: Endpoint, delivery: MessageDeliveries) -> Iterator[_Row]:
+def _attempts(endpoint: Endpoint, delivery: MessageDeliveries) -> Iterator[Row]:
     place = delivery.id, endpoint.uuid, urlsplit(endpoint.url).hostname or ""
     if not delivery.attempts:
         yield ExportedDelivery(*place, None, delivered=False, status=None, response=None, error=None)
@@ -494,7 +325,7 @@ def _attempts(endpoint: Endpoint, delivery: MessageDeliveries) -> Iterator[_Row]
         )
 
 
-def _correction(row: Correction) -> _Row:
+def _correction(row: Correction) -> Row:
     return ExportedCorrection(
         row.room,
         format_timestamp(row.corrected),
@@ -504,7 +335,7 @@ def _correction(row: Correction) -> _Row:
     )
 
 
-def _message(message: Message) -> _Row:
+def _message(message: Message) -> Row:
     return ExportedMessage(
         message.id,
         message.type,
@@ -515,7 +346,7 @@ def _message(message: Message) -> _Row:
     )
 
 
-def _stay(stay: StayRow, *, counts: bool) -> _Row:
+def _stay(stay: StayRow, *, counts: bool) -> Row:
     return ExportedStay(
         stay.room,
         format_timestamp(stay.join),

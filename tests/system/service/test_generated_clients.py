@@ -243,6 +243,13 @@ def manage_privacy(recorder):
     assert send("exportPerson", json={"participant_id": "r-1"})["excluded_participants"]
     send("exportPerson", status=400, json={})
     send("exportPerson", status=404, json={"attribute": {"email": "nobody@example.com"}})
+    person = {"attribute": {"email": "nobody@example.com"}}
+    assert send("createErasure", json={**person, "dry_run": True})["number"] is None
+    number = send("createErasure", json={**person, "mode": "pseudonymize"})["number"]
+    send("createErasure", status=400, json={"user_id": "u-1", "mode": "forget"})
+    send("listErasures")
+    send("getErasure", number=str(number))
+    send("getErasure", status=404, number="none")
     rule = {"pattern": "lecture-*", "names_days": 30}
     send("updateRetentionRule", json=rule)
     send("listRetentionRules")

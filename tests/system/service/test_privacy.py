@@ -63,6 +63,72 @@ def test_another_domain_and_other_scopes_cannot_export(service, anna):
     assert found["participants"] == [{"room": "red", "participant_id": "x1"}]
 
 
+def test_a_preview_counts_and_changes_nothing(service, anna):
+    with service.client(service.make_key("default", "admin")) as client:
+        answer = client.post("/privacy/erasures", json={"user_id": "anna", "dry_run": True})
+        assert answer.status_code == 200, answer.text
+        preview = answer.json()
+        assert client.get("/privacy/erasures").json() == {"data": []}
+        assert client.post("/privacy/export", json={"user_id": "anna"}).json()["log_entries"]
+    assert (preview["number"], preview["state"], preview["value"]) == (None, "preview", "anna")
+    assert preview["counts"]["participants"] == preview["counts"]["entries"] == 1
+    assert preview["legal_holds"] == []
+
+
+def test_a_preview_names_the_legal_holds_that_protect_the_person(service, anna):
+    with service.client(service.make_key("default", "admin")) as client:
+        holds = [
+            client.post("/privacy/holds", json={"kind": kind, "subject": subject, "reason": "case 17"}).json()
+            for kind, subject in (("user", "anna"), ("room", "blue"), ("user", "bob"), ("room", "red"))
+        ]
+        preview = client.post("/privacy/erasures", json={"user_id": "anna", "dry_run": True}).json()
+        assert preview["legal_holds"] == [hold["number"] for hold in holds[:2]]
+        for hold in holds:
+            client.delete(f"/privacy/holds/{hold['number']}")
+
+
+def test_an_erasure_is_requested_once_and_listed_in_its_domain_only(service):
+    admin = service.make_key("default", "admin")
+    request = {"user_id": "nobody", "mode": "pseudonymize"}
+    with service.client(admin) as client:
+        erasure = client.post("/privacy/erasures", json=request).json()
+        assert erasure["requested_by"] == f"key {admin[3:11]}"
+        assert erasure["mode"] == "pseudonymize"
+        number = erasure["number"]
+        assert client.get(f"/privacy/erasures/{number}").json()["number"] == number
+        assert number in [one["number"] for one in client.get("/privacy/erasures").json()["data"]]
+    with service.client(service.make_key("stranger", "admin")) as client:
+        assert client.get(f"/privacy/erasures/{number}").status_code == 404
+        assert client.get("/privacy/erasures").json() == {"data": []}
+    with service.client(service.make_key("default", "read", "ingest")) as client:
+        for answer in (
+            client.get(f"/privacy/erasures/{number}"),
+            client.get("/privacy/erasures"),
+            client.post("/privacy/erasures", json=request),
+            client.post("/privacy/erasures", json={**request, "dry_run": True}),
+        ):
+            assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"user_id": "a", "mode": "forget"},
+        {"user_id": "a", "dry_run": 1},
+        {"user_id": "anon-user-0123"},
+        {"user_id": "anon-user-0123", "dry_run": True},
+        {"user_id": "a", "until": 5},
+    ],
+)
+def test_a_request_for_an_erasure_that_is_not_valid_is_400(service, body):
+    with service.client(service.make_key("default", "admin")) as client:
+        answer = client.post("/privacy/erasures", json=body)
+        assert answer.status_code == 400, answer.text
+        assert client.get("/privacy/erasures/x").status_code == 404
+        assert client.get("/privacy/erasures/99999999999999999999").status_code == 404
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -1,7 +1,7 @@
-"""Privacy: the export of everything that is stored about a person.
+"""Privacy: the export of everything that is stored about a person, and erasures.
 
-Responsible for the forms of requests and answers. It must not know how people are found, nor what is stored about them:
-`maintenance.person_export` does.
+Responsible for the forms of requests and answers. It must not know how people are found, nor what is stored about them
+(`maintenance.person_export`), nor how it is erased: the engine does that.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,14 @@ from headcount.http.context import Answer, domain_of
 from headcount.http.errors import invalid, not_found
 from headcount.http.large_answers import QueryLimiter, spool
 from headcount.http.operations import Body, Handler, Operation, operation, routes_of
-from headcount.http.schemas import DateTime, Schema, doc
+from headcount.http.params import PathParam
+from headcount.http.schemas import Count, DateTime, Schema, choice, doc
+from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.attributes import text_of
 from headcount.kernel.events import Ms
-from headcount.maintenance.person_export import (
+from headcount.maintenance.erasure_preview import ErasurePreview, preview_erasure
+from headcount.maintenance.person_export import PersonExport, as_json
+from headcount.maintenance.person_tables import (
     ExportedCorrection,
     ExportedDeadLetter,
     ExportedDelivery,
@@ -34,10 +38,9 @@ from headcount.maintenance.person_export import (
     ExportedParticipant,
     ExportedShare,
     ExportedStay,
-    PersonExport,
-    as_json,
 )
-from headcount.store.data_subjects import Selector, parse_selector
+from headcount.store.data_subjects import Selector, SelectorKind, parse_selector
+from headcount.store.erasures import Erasure, Mode, State
 from headcount.store.open import Store
 from headcount.telemetry.logging import security_event
 
@@ -45,6 +48,11 @@ _MAX_BODY_BYTES: Final = 65_536
 _BODY_TIMEOUT_S: Final = 30
 _TIMEOUT_FACTOR: Final = 10
 """An export reads the whole log of the domain once, and may take longer than other requests, by this factor."""
+
+_PREVIEW: Final = "preview"
+_MAX_DIGITS: Final = 18
+
+ERASURE: Final = PathParam("number", "The number of an erasure.")
 
 AttributeOfPerson = Annotated[
     dict[str, str | int | float | bool] | UnsetType,
@@ -85,6 +93,55 @@ class ExportedPerson(Schema):
     shared_links: list[ExportedShare]
 
 
+class ErasureRequest(PersonSelector):
+    """A request to erase or to pseudonymize a person: exactly one of the fields that select the person is required."""
+
+    mode: Annotated[
+        str | UnsetType,
+        choice(
+            Mode,
+            "`erase` removes names, user ids and attributes; `pseudonymize` removes them, too, and puts one pseudonym in the"
+            " place of the user id in all rooms. Default: `erase`.",
+        ),
+    ] = UNSET
+    dry_run: Annotated[
+        bool | UnsetType, doc("Whether to count only what would be changed. Default: `false`.")
+    ] = UNSET
+
+
+class ShownErasure(Schema):
+    """An erasure, or the preview of one."""
+
+    number: Annotated[int | None, doc("The number of the erasure; `null` in a preview.")]
+    state: Annotated[
+        str,
+        choice(
+            [_PREVIEW, *State],
+            "Whether it is a preview, is still to be carried out, is being carried out, or is done.",
+        ),
+    ]
+    mode: Annotated[str, choice(Mode, "What takes the place of the user id.")]
+    selected_by: Annotated[str, choice(SelectorKind, "By what the person was selected.")]
+    attribute: Annotated[str | None, doc("The key of the attribute that selected the person.")]
+    value: Annotated[str | None, doc("What selected the person; `null` once it is done.")]
+    until: Annotated[DateTime, doc("Events up to this time are erased, also if they arrive later.")]
+    requested_at: DateTime
+    requested_by: Annotated[str, doc("Who requested it.")]
+    finished_at: Annotated[DateTime | None, doc("When it was done.")]
+    counts: Annotated[
+        dict[str, Count], doc("Number of changed rows, by their kind. In a preview, those that would change.")
+    ]
+    legal_holds: Annotated[
+        list[int], doc("In a preview, numbers of the legal holds that protect data of the person.")
+    ]
+
+
+class Erasures(Schema):
+    """The erasures of a domain."""
+
+    data: list[ShownErasure]
+
+
 @dataclass(frozen=True, slots=True)
 class PersonContext:
     """The dependencies of these operations. `now` is the clock (ms), `timeout_s` the timeout of a request."""
@@ -95,9 +152,10 @@ class PersonContext:
 
 
 _SELECTOR: Final = msgspec.json.Decoder(PersonSelector)
+_ERASURE: Final = msgspec.json.Decoder(ErasureRequest)
 
-PersonHandler = Callable[[PersonContext, str, bytes], Answer]
-"""A handler that runs in a thread, with the domain of the key and the body."""
+PersonHandler = Callable[[PersonContext, Request, bytes], Answer]
+"""A handler that runs in a thread, with the body of the request."""
 
 
 @operation(
@@ -105,13 +163,13 @@ PersonHandler = Callable[[PersonContext, str, bytes], Answer]
     tag="Privacy", errors=(404, 408, 413, 415),
     body=Body(PersonSelector, example={"user_id": "anna"}),
 )  # fmt: skip
-def export_person(context: PersonContext, domain: str, body: bytes) -> Answer:
+def export_person(context: PersonContext, request: Request, body: bytes) -> Answer:
     """Returns everything that is stored about a person: entries of the log, stays, meetings, corrections, messages, deliveries, and shared links.
 
     The answer has an array for each table. The CLI and the dashboard export the same as CSV, too.
     """
     selector = selector_of(decode(body, _SELECTOR))
-    export = PersonExport(context.store, domain, selector, context.now())
+    export = PersonExport(context.store, domain_of(request), selector, context.now())
     if export.is_empty:
         raise not_found(f"Nothing is stored about {selector.description}: check the spelling")
     answer = spool(as_json(export))
@@ -119,7 +177,59 @@ def export_person(context: PersonContext, domain: str, body: bytes) -> Answer:
     return answer, {}
 
 
-OPERATIONS: Final[tuple[Operation[PersonHandler], ...]] = (export_person,)
+@operation(
+    "POST", "/privacy/erasures", "createErasure", "Erase a person", ShownErasure,
+    tag="Privacy", errors=(408, 413, 415),
+    body=Body(ErasureRequest, example={"user_id": "anna", "mode": "erase", "dry_run": True}),
+)  # fmt: skip
+def create_erasure(context: PersonContext, request: Request, body: bytes) -> Answer:
+    """Requests the erasure of a person, which the engine carries out in steps, and returns it.
+
+    Meetings, counts, times and ids of meetings stay as they are. With `dry_run`, nothing is requested, and the answer counts
+    what would be changed. The same request again returns the first one until that is done.
+    """
+    wanted = decode(body, _ERASURE)
+    selector, domain, now = selector_of(wanted), domain_of(request), context.now()
+    mode = Mode.ERASE if wanted.mode is UNSET else _mode(wanted.mode)
+    by = f"key {request.state.key.id}"
+    try:
+        if wanted.dry_run is True:
+            preview = preview_erasure(context.store, domain, selector, now)
+            return encode(_preview(selector, mode, preview, now, by)), {}
+        erasure = context.store.erasures.request(domain, selector, mode, now, now, by)
+    except BadInput as error:
+        raise invalid(str(error)) from error
+    security_event("erasure_requested", number=erasure.number, mode=mode.value)
+    return encode(_erasure(erasure)), {}
+
+
+@operation("GET", "/privacy/erasures", "listErasures", "List erasures", Erasures, tag="Privacy")
+def list_erasures(context: PersonContext, request: Request, _: bytes) -> Answer:
+    """Returns the erasures of the key's domain, the newest first. What selected a person is not stored once it is done."""
+    erasures = context.store.erasures.all(domain_of(request))
+    return encode(Erasures([_erasure(one) for one in reversed(erasures)])), {}
+
+
+@operation(
+    "GET", "/privacy/erasures/{number}", "getErasure", "Get an erasure", ShownErasure,
+    tag="Privacy", params=(ERASURE,), errors=(404,),
+)  # fmt: skip
+def get_erasure(context: PersonContext, request: Request, _: bytes) -> Answer:
+    """Returns an erasure, with its state and what it has changed so far."""
+    text = request.path_params["number"]
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else 0
+    erasure = context.store.erasures.find(domain_of(request), number)
+    if erasure is None:
+        raise not_found(f"No erasure has the number {text[:50]}: list them with GET /privacy/erasures")
+    return encode(_erasure(erasure)), {}
+
+
+OPERATIONS: Final[tuple[Operation[PersonHandler], ...]] = (
+    export_person,
+    create_erasure,
+    list_erasures,
+    get_erasure,
+)
 
 
 def routes(context: PersonContext) -> list[Route]:
@@ -128,8 +238,8 @@ def routes(context: PersonContext) -> list[Route]:
 
     def bind(operation: Operation[PersonHandler]) -> Handler:
         async def handle(request: Request) -> Response:
-            domain, body = domain_of(request), await _read_body(request)
-            return await limiter.answer(domain, lambda: operation.handler(context, domain, body))
+            body = await _read_body(request) if operation.bodies else b""
+            return await limiter.answer(domain_of(request), lambda: operation.handler(context, request, body))
 
         return handle
 
@@ -150,6 +260,30 @@ def selector_of(person: PersonSelector) -> Selector:
         return parse_selector(**given)
     except BadInput as error:
         raise invalid(str(error)) from error
+
+
+def _mode(text: str) -> Mode:
+    if text not in set(Mode):
+        raise invalid(f'"mode" must be one of {", ".join(Mode)} [Received mode="{text[:50]}"]')
+    return Mode(text)
+
+
+def _preview(
+    selector: Selector, mode: Mode, preview: ErasurePreview, now: Ms, requested_by: str
+) -> ShownErasure:
+    at = rfc3339(now)
+    return ShownErasure(
+        None, _PREVIEW, mode.value, selector.kind.value, selector.key or None, selector.value, at, at, requested_by, None,
+        preview.counts, [hold.number for hold in preview.holds],
+    )  # fmt: skip
+
+
+def _erasure(one: Erasure) -> ShownErasure:
+    return ShownErasure(
+        one.number, one.state.value, one.mode.value, one.kind.value, one.attribute or None, one.selector,
+        rfc3339(one.until), rfc3339(one.requested), one.requested_by,
+        None if one.finished is None else rfc3339(one.finished), one.counts, [],
+    )  # fmt: skip
 
 
 async def _read_body(request: Request) -> bytes:
