@@ -45,9 +45,9 @@ UploadHandler = Callable[[View, Upload], Awaitable[Response]]
 Handler = Callable[[Request], Awaitable[Response]]
 
 _METHODS: Final = ("GET", "POST")
-_EXPORTS: Final = (".xlsx", ".zip")
-_EXPORT_TIMEOUT_FACTOR: Final = 10
-"""A workbook of 100,000 rows, or all data of a person, may take longer than a page, by this factor."""
+_LARGE: Final = (".xlsx", ".zip", "/privacy")
+_LARGE_TIMEOUT_FACTOR: Final = 10
+"""A workbook of 100,000 rows, or what reads all data of a person, may take longer than a page, by this factor."""
 log = structlog.get_logger("headcount.dashboard")
 
 
@@ -107,10 +107,12 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
     admin_pages: dict[str, Page] = {
         "/privacy": privacy.page,
         "/privacy.zip": privacy.export,
+        "/privacy/erasures": privacy.erasures,
     }
     admin_forms: dict[str, FormHandler] = {
         "/health/dead-letters": health.retry,
         "/live/ingest-key": live.create_ingest_key,
+        "/privacy/erasures": privacy.erase,
         "/shares": shares.create,
         "/shares/revoke": shares.revoke,
         "/settings/keys": keys.create,
@@ -223,8 +225,8 @@ def _with_errors(context: PageContext, handler: Handler) -> Handler:
         def view() -> View:
             return View(context, request, getattr(request.state, "visitor", None))
 
-        if request.scope["path"].endswith(_EXPORTS):
-            factor = _EXPORT_TIMEOUT_FACTOR
+        if request.scope["path"].endswith(_LARGE):
+            factor = _LARGE_TIMEOUT_FACTOR
         else:
             factor = 2 if request.method == "POST" else 1
         try:

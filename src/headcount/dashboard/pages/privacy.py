@@ -1,34 +1,48 @@
-"""Privacy page: what is stored about a person, and its export. For admins.
+"""Privacy page: what is stored about a person, its export and its erasure. For admins.
 
-Responsible for selecting the person and for the file to save. Must not know what is stored about people:
-`maintenance.person_export` does.
+Responsible for selecting the person, for the file to save, and for requests for erasures. Must not know what is stored about
+people, nor how it is erased: `maintenance` and the engine do.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from tempfile import TemporaryFile
 from typing import IO, Final, NamedTuple
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from headcount.dashboard.pages import query
 from headcount.dashboard.pages.downloads import attachment
 from headcount.dashboard.pages.query import NotFound
 from headcount.dashboard.renderer import TEXTS, View, render
+from headcount.errors import BadInput
+from headcount.maintenance.erasure_preview import ErasurePreview, preview_erasure
 from headcount.maintenance.person_export import PersonExport, write_zip
-from headcount.store.data_subjects import DataSubject, DataSubjects, Selector, SelectorKind, parse_selector
+from headcount.store.data_subjects import Selector, SelectorKind, parse_selector
+from headcount.store.erasures import Erasure, Mode, require_selector
 from headcount.telemetry.logging import security_event
 
 _CHUNK_BYTES: Final = 262_144
+_MAX_LISTED: Final = 200
+_DIGEST_LENGTH: Final = 8
 
 
 class SelectedPerson(NamedTuple):
-    """What the address selects, and who that is. `kind` and `value` are as they were entered."""
+    """A person, as selected in the address, and what an erasure would change.
+
+    `refusal` is why they cannot be erased; then there is no preview.
+    """
 
     kind: str
     value: str
-    selector: Selector
-    subject: DataSubject
+    preview: ErasurePreview | None
+    refusal: str | None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing is stored about the person."""
+        return self.preview is not None and not any(self.preview.counts.values())
 
 
 async def page(view: View) -> Response:
@@ -40,7 +54,31 @@ async def page(view: View) -> Response:
         kind=query.choice(view.query, "by", tuple(SelectorKind)),
         value=query.text(view.query, "value") or "",
         person=await asyncio.to_thread(_person, view),
+        requested=query.number(view.query, "requested"),
+        erasures=await asyncio.to_thread(_erasures, view),
+        max_listed=_MAX_LISTED,
     )
+
+
+async def erasures(view: View) -> Response:
+    """GET /dashboard/privacy/erasures: the list, which the page reads again while an erasure is not done."""
+    return render(
+        view, "_erasures.html", erasures=await asyncio.to_thread(_erasures, view), max_listed=_MAX_LISTED
+    )
+
+
+async def erase(view: View, fields: Mapping[str, str]) -> Response:
+    """POST /dashboard/privacy/erasures: request an erasure."""
+    selector = _selector(fields)
+    mode = Mode(query.choice(fields, "mode", tuple(Mode)))
+    if selector is None:
+        raise NotFound(TEXTS("privacy.nobody"))
+    erasure = await asyncio.to_thread(
+        view.context.store.erasures.request, view.domain, selector, mode, view.now, view.now, _actor(view)
+    )
+    security_event("erasure_requested", number=erasure.number, mode=mode.value)
+    location = f"{view.url('/privacy', requested=erasure.number)}#erasures"
+    return RedirectResponse(location, HTTPStatus.SEE_OTHER)
 
 
 async def export(view: View) -> Response:
@@ -54,24 +92,39 @@ async def export(view: View) -> Response:
     )
 
 
-def _selector(view: View) -> Selector | None:
-    """The selector in the address, None if there is none. Raise `BadInput`."""
-    value = query.text(view.query, "value")
-    kind = SelectorKind(query.choice(view.query, "by", tuple(SelectorKind)))
+def _selector(fields: Mapping[str, str]) -> Selector | None:
+    """The selector in an address or a form, None if there is none. Raise `BadInput`."""
+    value = query.text(fields, "value")
+    kind = SelectorKind(query.choice(fields, "by", tuple(SelectorKind)))
     return None if value is None else parse_selector(**{kind.value: value})
 
 
 def _person(view: View) -> SelectedPerson | None:
-    selector = _selector(view)
+    selector = _selector(view.query)
     if selector is None:
         return None
-    subject = DataSubjects(view.context.store.database).find(view.domain, selector)
-    return SelectedPerson(selector.kind.value, view.query["value"], selector, subject)
+    try:
+        require_selector(selector)
+        preview, refusal = preview_erasure(view.context.store, view.domain, selector, view.now), None
+    except BadInput as error:
+        preview, refusal = None, f"{str(error)[:1].upper()}{str(error)[1:]}."
+    return SelectedPerson(selector.kind.value, view.query["value"], preview, refusal)
+
+
+def _erasures(view: View) -> list[Erasure]:
+    """The latest erasures, the newest first."""
+    return view.context.store.erasures.all(view.domain)[: -_MAX_LISTED - 1 : -1]
+
+
+def _actor(view: View) -> str:
+    """Who requests something: the name of the session, and the beginning of its digest."""
+    visitor = view.visitor
+    return "" if visitor is None else f"session {visitor.name} ({(visitor.session or '')[:_DIGEST_LENGTH]})"
 
 
 def _archive(view: View) -> IO[bytes]:
     """The export as a temporary file. Raise `NotFound`."""
-    selector = _selector(view)
+    selector = _selector(view.query)
     export = None if selector is None else PersonExport(view.context.store, view.domain, selector, view.now)
     if export is None or export.is_empty:
         raise NotFound(TEXTS("privacy.nobody"))

@@ -7,6 +7,7 @@ from zipfile import ZipFile
 import pytest
 
 from support.browser import BASE, create_meeting, sign_in
+from support.html import FormClient
 
 
 @pytest.fixture
@@ -72,3 +73,48 @@ def test_viewers_and_other_domains_find_nobody(service, viewer, stranger, room):
 )  # fmt: skip
 def test_an_address_that_selects_nobody_is_explained(client, query, status):
     assert client.get(f"{BASE}/privacy", params=query).status_code == status
+
+
+def test_an_admin_erases_a_person_after_a_preview(service, dashboard, room):
+    create_meeting(service, room)
+    page = dashboard.at(f"/person?id=u-ana-{room}")
+    page.get_by_role("link", name="Erase …").click()
+    tiles = page.locator(".tiles .tile").all_inner_texts()
+    assert any("Stays" in one and "1" in one for one in tiles)
+    page.locator("summary", has_text="Erase …").click()
+    page.get_by_role("button", name="Erase person").click()
+    page.get_by_role("status").filter(has_text="was requested").wait_for()
+    row = page.locator("#erasures tbody tr").first
+    assert "User ID" in row.inner_text()
+    assert "session" in row.inner_text()
+
+
+def test_a_person_is_erased_without_a_script_and_by_admins_only(service, room):
+    create_meeting(service, room)
+    person = {"by": "user_id", "value": f"u-ana-{room}", "mode": "pseudonymize"}
+    admin = FormClient(service, service.key)
+    viewer = FormClient(service, service.make_key("default", "read"))
+    stranger = FormClient(service, service.make_key("elsewhere-too", "admin"))
+    viewer.send("/privacy/erasures", 403, **person)
+    assert viewer.http.get(f"{BASE}/privacy/erasures").status_code == 403
+    admin.send("/privacy/erasures", 400, **person | {"mode": "forget"})
+    admin.send("/privacy/erasures", 400, **person | {"value": "anon-user-1"})
+    admin.send("/privacy/erasures", 404, **person | {"value": ""})
+    location = admin.send("/privacy/erasures", **person).headers["location"]
+    number = location.partition("requested=")[2].partition("#")[0]
+    assert f"Erasure {number} was requested" in admin.page(location.removeprefix(BASE))
+    listed = admin.page("/privacy/erasures")
+    assert "Pseudonymize" in listed
+    assert "Nobody was erased yet" in stranger.page("/privacy")
+    for client in (admin, viewer, stranger):
+        client.close()
+
+
+def test_legal_holds_and_pseudonyms_are_explained(service, client, room):
+    create_meeting(service, room)
+    with service.client() as api:
+        hold = api.post("/privacy/holds", json={"kind": "room", "subject": room, "reason": "case 17"}).json()
+    page = client.get(f"{BASE}/privacy", params={"by": "user_id", "value": f"u-ana-{room}"}).text
+    assert f"Legal holds protect data of this person: {hold['number']}." in page
+    page = client.get(f"{BASE}/privacy", params={"by": "user_id", "value": "anon-user-1"}).text
+    assert "is erased already" in page
