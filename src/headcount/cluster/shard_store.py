@@ -152,6 +152,10 @@ class ShardStore:
         """Return the states of those of the rooms that have one."""
         return {key: self._rows[key] for key in keys if key in self._rows}
 
+    def frozen(self, keys: Sequence[RoomKey]) -> dict[RoomKey, Ms]:  # noqa: ARG002 - the engine's interface
+        """Return nothing: retention does not delete what a shard has."""
+        return {}
+
     def journal(self, domain: str, room: str, finalized: Ms, position: int) -> StoredJournal:
         """Return the journal of a room, up to what is committed."""
         return StoredJournal(self, domain, room, finalized, position)

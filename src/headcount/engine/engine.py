@@ -63,6 +63,7 @@ class EngineStats:
     duplicate_joins: int = 0
     orphan_leaves: int = 0
     commit_s: float = 0.0
+    expired: int = 0
 
 
 class Engine:
@@ -138,6 +139,15 @@ class Engine:
     def quarantined_room_count(self) -> int:
         """Return how many rooms are quarantined."""
         return self._deferred.quarantined_count()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in which this engine may commit."""
+        return self._epoch
+
+    def freeze(self, key: RoomKey, at: Ms) -> None:
+        """Ignore events of a room up to a time, up to which its rows are given from now on."""
+        self._cache.freeze(key, at)
 
     def step(self, now: Ms) -> bool:
         """Process one batch at the clock time `now`. Return whether there is more to do at once.
@@ -407,6 +417,7 @@ class Engine:
             self._quarantine(batch, part, error, now)
             return
         self._count(turn.others)
+        self.stats.expired += turn.expired
         part.position = until if done == len(entries) else entries[done - 1].position
         part.cached = cached
 

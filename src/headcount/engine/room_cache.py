@@ -8,6 +8,7 @@ Responsible for which rooms are in memory. Must not know what happens to a room 
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ class CachedRoom:
         "_unread",
         "deadline",
         "events",
+        "frozen",
         "has_checkpoint",
         "imported_until",
         "journal",
@@ -66,6 +68,8 @@ class CachedRoom:
         """Events since the last checkpoint."""
         self.imported_until: Ms = _ALWAYS
         """The time of the latest imported event."""
+        self.frozen: Ms = _ALWAYS
+        """The rows of the room up to this time are given, and its events up to then do not exist."""
         self._load_unread = load_unread
         self._unread: dict[Event, None] = {}
         """What snapshots revealed, until it is read from the log."""
@@ -76,6 +80,10 @@ class CachedRoom:
             self._unread.update(dict.fromkeys(self._load_unread(position)))
             self._load_unread = None
         return self._unread
+
+    def freeze(self, at: Ms) -> None:
+        """Ignore events up to a time from now on."""
+        self.frozen = self.journal.frozen = at
 
     def read(self, events: Iterable[Event]) -> None:
         """Note that these events are read."""
@@ -120,6 +128,7 @@ class RoomCache:
         self._rooms: dict[RoomKey, CachedRoom] = {}
         self._idle: OrderedDict[RoomKey, None] = OrderedDict()
         self._rows: dict[RoomKey, RoomRow | None] = {}
+        self._frozen: dict[RoomKey, Ms] = {}
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -136,6 +145,7 @@ class RoomCache:
         """Read the stored states of rooms that have a turn in the next batch, unless they are in memory."""
         missing = list({key: None for key in keys if key not in self._rooms})
         self._rows = dict.fromkeys(missing) | self._projections.room_rows(missing) if missing else {}
+        self._frozen = self._projections.frozen(missing) if missing else {}
 
     def get(self, key: RoomKey, cursor: int) -> CachedRoom:
         """Return the room, replayed from the store as of the position `cursor` if it is not in memory."""
@@ -160,30 +170,57 @@ class RoomCache:
         self._rooms.pop(key, None)
         self._idle.pop(key, None)
 
+    def freeze(self, key: RoomKey, at: Ms) -> None:
+        """Ignore events of a room up to a time from now on. A room with events that are not final is replayed without them."""
+        cached = self._rooms.get(key)
+        if cached is None:
+            return
+        if cached.room.is_idle():
+            cached.freeze(at)
+        else:
+            self.evict(key)
+
     def clear(self) -> None:
         """Remove all rooms from memory."""
         self._rooms.clear()
         self._idle.clear()
         self._rows.clear()
+        self._frozen.clear()
 
     def _replayed(self, key: RoomKey, cursor: int) -> CachedRoom:
-        row = self._rows[key] if key in self._rows else self._projections.room(*key)
+        is_read = key in self._rows
+        row = self._rows[key] if is_read else self._projections.room(*key)
+        frozen = (self._frozen if is_read else self._projections.frozen([key])).get(key, _ALWAYS)
         finalized = _ALWAYS if row is None else row.finalized
         journal = self._projections.journal(*key, finalized, cursor)
+        journal.frozen = frozen
         if row is None:
-            return CachedRoom(Room(*key, self._rules, journal), journal, has_checkpoint=False)
+            new = CachedRoom(Room(*key, self._rules, journal), journal, has_checkpoint=False)
+            new.frozen = frozen
+            return new
         start, after = _replay_start(row.checkpoint, journal.mark_before(finalized + 1))
-        events = self._projections.events_after(*key, after, cursor)
+        after = max(after, frozen)
+        events = since(self._projections.events_after(*key, after, cursor), frozen)
         room = Room.replay(*key, self._rules, journal, start, finalized, events)
         journal.committed(finalized, cursor)
         load = partial(self._projections.inferred_after, *key, after)
         cached = CachedRoom(room, journal, has_checkpoint=row.checkpoint is not None, load_unread=load)
+        cached.frozen = frozen
         cached.events = len(events)
         # What earlier imported events decided was decided before the room was empty.
         imported_until = self._projections.imported_until(*key, after - self._rules.reset_alone_ms, cursor)
         if imported_until is not None:
             cached.imported_until = imported_until
         return cached
+
+
+def since(events: Sequence[Event], frozen: Ms) -> list[Event]:
+    """Return the events after a time. A leave after it that knows an earlier join does not know it any more."""
+    found = [event for event in events if event.at > frozen]
+    return [
+        replace(event, joined_at=None) if event.joined_at is not None and event.joined_at <= frozen else event
+        for event in found
+    ]
 
 
 def _replay_start(checkpoint: str | None, mark: Mark) -> tuple[Mark | dict[str, Any], Ms]:

@@ -11,7 +11,7 @@ from typing import Final
 from headcount.engine.inference import infer_from_snapshot, infer_timeouts, next_timeout
 from headcount.engine.notifications import PresenceMessages, schedule_notifications
 from headcount.engine.projection import Projection
-from headcount.engine.room_cache import CachedRoom
+from headcount.engine.room_cache import CachedRoom, since
 from headcount.kernel.changes import Change, MeetingsCorrected
 from headcount.kernel.events import Event, Ms
 from headcount.kernel.presence import Move, PresenceChange
@@ -21,6 +21,7 @@ from headcount.store.records import SNAPSHOT, BatchChanges, Origin, StoredEntry
 _CHUNK_SIZE: Final = 500
 """Events between two looks at whether the turn is over."""
 _IMPORTED: Final = int(Origin.IMPORTED)
+_ALWAYS: Final = -NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class RoomTurn:
         self._first: Ms = NEVER
         """The time of the earliest event."""
         self.others: list[Change] = []
+        self.expired = 0
+        """How many entries are of a time that has expired."""
 
     def process(self, entries: Sequence[StoredEntry], is_over: Callable[[], bool]) -> int:
         """Process entries until the turn is over, one at least, and return how many.
@@ -73,8 +76,11 @@ class RoomTurn:
         done = 0
         while done < len(entries) and not (done and is_over()):
             if entries[done].kind == SNAPSHOT:
-                self._first = min(self._first, entries[done].at)
-                self._infer(entries[done])
+                if entries[done].at <= self._cached.frozen:
+                    self.expired += 1
+                else:
+                    self._first = min(self._first, entries[done].at)
+                    self._infer(entries[done])
                 done += 1
             else:
                 events = []
@@ -82,8 +88,8 @@ class RoomTurn:
                     if entry.kind == SNAPSHOT:
                         break
                     events.append(entry.to_event())
-                self._handle_events(events)
                 done += len(events)
+                self._handle_events(events)
         return done
 
     def _infer(self, snapshot: StoredEntry) -> None:
@@ -96,6 +102,12 @@ class RoomTurn:
 
     def _handle_events(self, events: list[Event]) -> None:
         self._cached.read(events)
+        if self._cached.frozen > _ALWAYS:
+            known = len(events)
+            events = since(events, self._cached.frozen)
+            self.expired += known - len(events)
+            if not events:
+                return
         self._cached.events += len(events)
         first = min([event.at if event.joined_at is None else event.joined_at for event in events])
         self._first = min(self._first, first)

@@ -20,17 +20,32 @@ from headcount.store.leadership import Leadership
 _POLL_S: Final = 0.25
 _PACE_S: Final = 0.1
 """Minimum time between batches unless a request waits: what arrives within it shares a commit."""
+_BREATH_S: Final = 0.02
+"""Time between two steps of background work, in which others can use the database."""
 _PAUSE_S: Final = 1.0
 
 log = structlog.get_logger("headcount.engine")
+
+
+BackgroundWork = Callable[[Ms], bool]
+"""Does a step of work at a time, and returns whether there may be more."""
 
 
 def _nothing() -> None:
     """Ignore the end of a batch."""
 
 
+def _no_work(_: Engine) -> BackgroundWork:
+    """Return work that is always done."""
+    return lambda _: False
+
+
 class Worker:
-    """Runs an engine while this process leads. `make` builds one for an epoch; `on_batch` is called after each batch."""
+    """Runs an engine while this process leads.
+
+    `make` builds one for an epoch; `on_batch` is called after each batch. `background` returns the work of an engine that is
+    done in steps while there are no entries to process.
+    """
 
     def __init__(
         self,
@@ -38,11 +53,13 @@ class Worker:
         make: Callable[[int], Engine],
         now: Callable[[], Ms],
         on_batch: Callable[[], None] = _nothing,
+        background: Callable[[Engine], BackgroundWork] = _no_work,
     ) -> None:
         self._leadership = leadership
         self._make = make
         self._now = now
         self._on_batch = on_batch
+        self._background = background
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._stopping = threading.Event()
@@ -107,11 +124,16 @@ class Worker:
         self._stopping.wait(_PAUSE_S)
 
     def _lead(self, engine: Engine) -> None:
+        work = self._background(engine)
         while not self._stopping.is_set() and self._leadership.still_leads():
             self._wake.clear()
             more = engine.step(self._now())
             self._on_batch()
             if more:
+                continue
+            if work(self._now()):
+                self._hurry.wait(_BREATH_S)
+                self._hurry.clear()
                 continue
             self._hurry.wait(_PACE_S)
             self._hurry.clear()

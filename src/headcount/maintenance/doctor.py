@@ -86,12 +86,22 @@ def _store_lines(store: Store, settings: Settings, now: Ms) -> Iterator[Line]:
     yield from _sources(state, now)
     yield from _completeness(store, settings, now)
     yield from _webhooks(store, state)
+    yield _retention(store)
     keys = [key for key in store.keys.all() if key.revoked is None]
     yield Line(
         "keys",
         bool(keys),
         f"{len(keys)} valid" if keys else "no API key. Create one with 'headcount key create'",
     )
+
+
+def _retention(store: Store) -> Line:
+    rules, holds = len(store.retention.rules()), len(store.retention.active_holds())
+    minimal = sum(one.minimal for one in store.minimal.all())
+    text = f"rules: {rules}, legal holds: {holds}, domains in the data-minimal mode: {minimal}"
+    if rules and ShardSink(store.database).progress() is not None:
+        return Line("retention", False, f"{text}. Rules are not applied to the database of a cluster")
+    return Line("retention", True, text if rules else f"{text}. Without a rule, everything stays stored")
 
 
 def _disk(path: Path) -> Line:

@@ -18,7 +18,7 @@ from headcount.kernel.rules import Rules
 from headcount.settings import Settings
 from headcount.store.leadership import leadership
 from headcount.store.open import Store, open_store
-from headcount.store.replacement import copy_log, first_difference, replace_tables
+from headcount.store.replacement import copy_given, copy_log, first_difference, replace_tables
 from headcount.store.shard_sink import ShardSink
 
 _BATCH_SIZE: Final = 20_000
@@ -87,6 +87,7 @@ def _rebuild(
                 str(Path(folder) / "rebuilt.db"), durability="off", keyring=store.database.keyring
             )
             copy_log(store.database, rebuilt.database)
+            copy_given(store.database, rebuilt.database)
             rebuilt.usage_rollup.set_attributes(store.usage_rollup.attributes())
             engine = Engine(
                 rebuilt,

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from headcount.engine.engine import Engine
+from headcount.engine.expiry import Expirer
 from headcount.engine.worker import Worker
 from headcount.garbage import ENGINE_OBJECTS, collect_rarely
 from headcount.service.engine_process import EngineLink
 from headcount.service.runtime import new_clock
 from headcount.settings import Settings
+from headcount.store.expiry import Expiry
 from headcount.store.leadership import Leadership, service_leadership
 from headcount.store.open import open_store
 from headcount.store.shard_sink import ShardSink
@@ -53,7 +55,11 @@ def run_engine(settings: Settings, link: EngineLink) -> None:
         )  # fmt: skip
 
     leadership = _WatchedLeadership(service_leadership(store.database), link.service_is_running)
-    worker = Worker(leadership, build_engine, clock.now, lambda: link.report_batch(worker))
+    expiry = Expiry(store.database)
+    worker = Worker(
+        leadership, build_engine, clock.now, lambda: link.report_batch(worker),
+        background=lambda engine: Expirer(engine, store.retention, expiry).step,
+    )  # fmt: skip
     worker.start()
     link.follow(worker)
     worker.stop()

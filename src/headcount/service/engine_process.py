@@ -46,7 +46,8 @@ _STOP_TIMEOUT_S: Final = 60.0
 _NUMBERS: Final = (
     "service_ms", "stopping",
     "pid", "engine_ms", "leads", "cursor", "failures", "quarantined_rooms", "active_rooms", "participants",
-    "entries", "batches", "late", "corrections", "duplicate_joins", "orphan_leaves", "commit_us",
+    "entries", "batches", "late", "corrections", "duplicate_joins", "orphan_leaves", "expired",
+    "commit_us",
 )  # fmt: skip
 """The first line is written by the service, the others by the engine process."""
 
@@ -117,7 +118,15 @@ class EngineLink:
     def _report_stats(self, worker: Worker) -> None:
         numbers, engine = self._numbers, worker.engine
         if engine is not None:
-            for name in ("entries", "batches", "late", "corrections", "duplicate_joins", "orphan_leaves"):
+            for name in (
+                "entries",
+                "batches",
+                "late",
+                "corrections",
+                "duplicate_joins",
+                "orphan_leaves",
+                "expired",
+            ):
                 numbers[name] = getattr(engine.stats, name)
             numbers["commit_us"] = round(engine.stats.commit_s * 1e6)
             numbers["cursor"] = engine.cursor
@@ -203,7 +212,7 @@ class EngineProcess:
         numbers = self._numbers
         return EngineStats(
             numbers["entries"], numbers["batches"], numbers["late"], numbers["corrections"],
-            numbers["duplicate_joins"], numbers["orphan_leaves"], numbers["commit_us"] / 1e6,
+            numbers["duplicate_joins"], numbers["orphan_leaves"], numbers["commit_us"] / 1e6, numbers["expired"],
         ) if self.leads() else None  # fmt: skip
 
     @property

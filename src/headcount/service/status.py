@@ -80,6 +80,7 @@ def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -
         "headcount_corrections": stat(lambda stats: stats.corrections),
         "headcount_duplicate_joins": stat(lambda stats: stats.duplicate_joins),
         "headcount_orphan_leaves": stat(lambda stats: stats.orphan_leaves),
+        "headcount_expired_events": stat(lambda stats: stats.expired),
         "headcount_engine_commit_seconds": stat(lambda stats: stats.commit_s),
         "headcount_engine_failures": lambda: engine.failures,
         "headcount_quarantined_rooms": lambda: engine.quarantined_rooms,

@@ -13,7 +13,8 @@ _TABLES: Final = (
     "corrections", "excluded_participants", "room_quarters", "domain_quarters", "domain_steps", "room_totals",
     "value_totals", "long_values", "pending_rollups", "messages", "stream_domains", "published_meetings", "pending_notifications", "endpoints", "deliveries", "attempts",
     "sources", "api_keys", "access_tokens", "share_participants", "access_log",
-    "retention_rules", "legal_holds", "room_retention", "minimal_domains",
+    "retention_rules", "legal_holds", "room_retention", "given_quarters",
+    "minimal_domains",
 )  # fmt: skip
 
 

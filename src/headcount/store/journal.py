@@ -33,7 +33,7 @@ class StoredJournal:
     The log has more than is finalized, so the committed part ends at `finalized` and `position`.
     """
 
-    __slots__ = ("_changes", "_domain", "_events", "_finalized", "_past", "_position", "_room")
+    __slots__ = ("_changes", "_domain", "_events", "_finalized", "_past", "_position", "_room", "frozen")
 
     def __init__(self, past: CommittedPast, domain: str, room: str, finalized: Ms, position: int) -> None:
         self._past = past
@@ -43,6 +43,8 @@ class StoredJournal:
         self._position = position
         self._events: list[Event] = []
         self._changes: list[MarkChange] = []
+        self.frozen = FIRST_MARK.at
+        """Events up to this time do not exist: see `store/expiry.py`."""
 
     def take_changes(self) -> list[MarkChange]:
         """Return the changes of marks to commit."""
@@ -91,6 +93,7 @@ class StoredJournal:
 
     def between(self, after: Ms, to: Ms) -> Sequence[Event]:
         """Return the events in (after, to], by time."""
+        after = max(after, self.frozen)
         stored = self._past.events_between(
             self._domain, self._room, after, to, self._finalized, self._position
         )

@@ -33,6 +33,7 @@ from headcount.store.records import (
     decode_mark,
     encode_unconfirmed,
 )
+from headcount.store.room_rows import frozen_rooms
 
 _ROOMS: Final = """
 with wanted (domain, room) as ({keys})
@@ -84,6 +85,11 @@ class Projections:
         """Commit a change without effect. Raise `StoreError` if that fails, as with a full disk."""
         with self._database.writing() as connection:
             connection.run("touch_engine_state")
+
+    def frozen(self, keys: Sequence[RoomKey]) -> dict[RoomKey, Ms]:
+        """Return up to when those of these rooms are frozen that are: their rows up to then are given."""
+        with self._database.reading() as connection:
+            return frozen_rooms(connection, keys)
 
     def journal(self, domain: str, room: str, finalized: Ms, position: int) -> StoredJournal:
         """Return the journal of a room, up to what is committed."""

@@ -10,12 +10,20 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from headcount.store.database import Connection, Database
+from headcount.store.projections import write_rows
+from headcount.store.room_rows import given_rows
 
 _PAGE_SIZE: Final = 20_000
 _ENTRIES: Final = (
     "position, domain, room, kind, at_ms, received_ms, participant_id, user_id, user_name, source_session,"
     " joined_ms, inferred, event_id, event_key, origin, snapshot, attributes, sender, digest, salt, commitment"
 )
+_GIVEN: Final = {
+    "room_retention": "domain, room, names_until_ms, events_until_ms, meetings_until_ms, frozen_ms, usage_until_ms",
+    "given_quarters": "domain, quarter, room, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps, parts",
+    "long_values": "domain, digest, value",
+}
+"""Tables that retention has written, and what they need."""
 _TABLES: Final = {
     "meetings": (
         "domain, id, room, start_ms, end_ms, max_participants, carried_join_ms, carried_participant_id",
@@ -79,6 +87,20 @@ def copy_log(source: Database, target: Database) -> None:
         with target.writing() as connection:
             connection.write_text(_insert("entries", _ENTRIES), rows)
         position = rows[-1][0]
+
+
+def copy_given(source: Database, target: Database) -> None:
+    """Copy what does not follow from the log any more: the rows of frozen rooms up to that time, and given usage."""
+    with source.reading() as reader, target.writing() as writer:
+        for table, columns in _GIVEN.items():
+            rows = reader.query(f"select {columns} from {table}", {})  # noqa: S608 - our own
+            if rows:
+                writer.write_text(_insert(table, columns), rows)
+        frozen = reader.rows("select_frozen_rooms")
+        for domain, room, until in frozen:
+            write_rows(writer, given_rows(reader, (domain, room), until))
+        writer.run("insert_all_pending_rollups")
+        writer.run("insert_given_pending_rollups")
 
 
 def first_difference(current: Database, rebuilt: Database) -> str | None:

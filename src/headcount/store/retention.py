@@ -70,12 +70,17 @@ class LegalHold(NamedTuple):
 
 
 class RoomRetention(NamedTuple):
-    """Up to when the names, events and meetings of a room have expired. Earlier events are not accepted up to `frozen`."""
+    """Up to when the names, events and meetings of a room have expired.
+
+    The rows up to `frozen` are given, and events up to then are not accepted any more. So is the usage of the quarters
+    before `usage_until`.
+    """
 
     names_until: Ms | None = None
     events_until: Ms | None = None
     meetings_until: Ms | None = None
     frozen: Ms | None = None
+    usage_until: Ms | None = None
 
 
 class Preview(NamedTuple):

@@ -102,6 +102,14 @@ where e.domain = w.domain and e.room = w.room and e.at_ms > w.at
 order by e.position
 """
 
+_FROZEN: Final = """
+with wanted (domain, room) as ({keys})
+select r.domain, r.room, r.frozen_ms
+from wanted as w
+cross join room_retention as r
+where r.domain = w.domain and r.room = w.room and r.frozen_ms is not null
+"""
+
 _room: Final = itemgetter(0, 1)
 
 
@@ -112,6 +120,13 @@ def last_marks(connection: Connection, before: Mapping[RoomKey, Ms]) -> dict[Roo
     """
     rows = connection.lookup(_LAST_MARKS, _keys(before))
     return {(domain, room): at for domain, room, at in rows if at is not None}
+
+
+def frozen_rooms(connection: Connection, keys: Sequence[RoomKey]) -> dict[RoomKey, Ms]:
+    """Return up to when those of these rooms are frozen that are: their rows up to then are given."""
+    if not keys or connection.row("select_room_retentions_exist") is None:
+        return {}
+    return {(domain, room): frozen for domain, room, frozen in connection.lookup(_FROZEN, keys)}
 
 
 def rows_since(connection: Connection, since: Mapping[RoomKey, Ms]) -> BatchChanges:
@@ -135,6 +150,22 @@ def rows_since(connection: Connection, since: Mapping[RoomKey, Ms]) -> BatchChan
         batch.notifications[notification.domain, notification.id, notification.due] = notification
     for deferred in map(DeferredRoom._make, connection.lookup(_DEFERRED, keys)):
         batch.deferred[deferred.domain, deferred.room] = deferred
+    return batch
+
+
+def given_rows(connection: Connection, key: RoomKey, until: Ms) -> BatchChanges:
+    """Return the rows of a room up to a moment at which nobody was in it, as a batch."""
+    domain, room = key
+    values = {"domain": domain, "room": room, "until": until}
+    batch = BatchChanges(0)
+    for finalized, created in connection.rows("select_given_room", domain=domain, room=room):
+        batch.rooms[key] = (min(finalized, until), None, created)
+    for stay in map(StayRow._make, connection.rows("select_given_stays", **values)):
+        batch.stays[stay[:4]] = stay
+    for meeting in map(MeetingRow._make, connection.rows("select_given_meetings", **values)):
+        batch.meetings[meeting.domain, meeting.id] = meeting
+    marks = [decode_mark(*row) for row in connection.rows("select_given_marks", **values)]
+    batch.marks += [MarkChange(domain, room, mark.at, mark.at, (mark,)) for mark in marks]
     return batch
 
 

@@ -83,6 +83,7 @@ CATALOG: Final = (
     Definition("headcount_late_events", "Events that arrived after the late grace period", _C),
     Definition("headcount_corrections", "Corrections caused by late events", _C),
     Definition("headcount_duplicate_joins", "Duplicate join events ignored", _C),
+    Definition("headcount_expired_events", "Events of a time that retention has deleted, ignored", _C),
     Definition("headcount_orphan_leaves", "Leave events of participants who were not in the room, ignored", _C),
     Definition("headcount_rooms_active", "Rooms with at least one participant", _G),
     Definition("headcount_participants_active", "Participants in a room now", _G),

@@ -43,7 +43,7 @@ where released_ms is null
 order by number
 
 -- name: select_room_retention
-select names_until_ms, events_until_ms, meetings_until_ms, frozen_ms
+select names_until_ms, events_until_ms, meetings_until_ms, frozen_ms, usage_until_ms
 from room_retention
 where domain = :domain
   and room = :room

@@ -22,6 +22,44 @@ where end_ms is not null
 group by domain, start_ms / 604800000, room
 order by domain, start_ms / 604800000, room
 
+-- name: insert_given_pending_rollups
+insert into pending_rollups (domain, room, from_ms, to_ms)
+select domain, room, min(quarter) * 900000, max(quarter) * 900000 + 899999
+from given_quarters
+group by domain, room
+order by domain, room
+
+-- name: insert_given_quarters
+-- Served by the primary key of room_quarters.
+insert into given_quarters (
+  domain, quarter, room, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps, parts
+)
+select domain, quarter, room, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps, parts
+from room_quarters
+where domain = :domain
+  and room = :room
+  and quarter < :until
+on conflict (domain, room, quarter) do nothing
+
+-- name: select_any_given_quarter
+select 1
+from given_quarters
+limit 1
+
+-- name: select_given_quarters
+select quarter, meetings, participant_ms, peak_participants, peak_offset_ms, initial_participants, steps, parts
+from given_quarters
+where domain = :domain
+  and room = :room
+  and quarter >= :first
+  and quarter < :until
+
+-- name: select_usage_given_until
+select usage_until_ms
+from room_retention
+where domain = :domain
+  and room = :room
+
 -- name: shorten_pending_rollup
 update pending_rollups
 set from_ms = ?

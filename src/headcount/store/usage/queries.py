@@ -423,6 +423,24 @@ def stored_quarters(connection: Connection, domain: str, room: str, first: int, 
     return {row[0]: _stored(row) for row in rows}
 
 
+def given_quarters(
+    connection: Connection, domain: str, room: str, first: int, until: int, attributes: Sequence[str]
+) -> tuple[RoomQuarters, int]:
+    """Return the quarters of a room whose usage is given, with the parts of these attributes, and the first other one."""
+    (ms,) = connection.row("select_usage_given_until", domain=domain, room=room) or (None,)
+    computed = first if ms is None else min(until, max(first, ms // QUARTER_MS))
+    if computed == first:
+        return {}, first
+    rows = connection.rows("select_given_quarters", domain=domain, room=room, first=first, until=computed)
+    quarters = {row[0]: _stored(row) for row in rows}
+    return {
+        number: one._replace(
+            parts={series: part for series, part in one.parts.items() if series.attribute in attributes}
+        )
+        for number, one in quarters.items()
+    }, computed
+
+
 def _changed(
     found: QuarterUsages,
     plus: dict[int, list[Quarter]],

@@ -24,7 +24,7 @@ from headcount.store.usage.quarters import (
     merged,
     quarters_in,
 )
-from headcount.store.usage.queries import domain_quarters, stored_quarters, usage_attributes
+from headcount.store.usage.queries import domain_quarters, given_quarters, stored_quarters, usage_attributes
 from headcount.store.usage.series import (
     EVERYBODY,
     RoomQuarter,
@@ -117,10 +117,14 @@ class UsageRollup:
 
 
 def _reset(connection: Connection) -> None:
+    has_given = connection.row("select_any_given_quarter") is not None
     for table in _TABLES:
+        if table == "long_values" and has_given:
+            continue  # given usage needs them
         # Built here, because a table cannot be a value.
         connection.run_text(f"delete from {table}")  # noqa: S608 - our own
     connection.run("insert_all_pending_rollups")
+    connection.run("insert_given_pending_rollups")
 
 
 def _compute(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> _Work:
@@ -148,8 +152,9 @@ def _compute_room(
     changed: dict[int, set[Series]] = {}
     for first, until in ranges:
         before = stored_quarters(connection, domain, room, first, until)
-        starts, entries = ended_meetings(connection, domain, room, first, until)
-        after = quarters_of_entries(starts, entries, first, until, work.attributes)
+        given, computed = given_quarters(connection, domain, room, first, until, work.attributes)
+        starts, entries = ended_meetings(connection, domain, room, computed, until)
+        after = given | quarters_of_entries(starts, entries, computed, until, work.attributes)
         for number in before.keys() | after.keys():
             old, new = before.get(number), after.get(number)
             if old == new:

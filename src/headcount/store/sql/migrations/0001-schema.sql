@@ -276,6 +276,8 @@ create table superseded_meetings (
   primary key (domain, id)
 ) {clustered};
 
+create index superseded_meetings_by_room on superseded_meetings (domain, room, start_ms);
+
 create table corrections (
   number {position},
   domain {text} not null,
@@ -656,7 +658,8 @@ create table legal_holds (
 
 create index legal_holds_by_domain on legal_holds (domain, number);
 
--- Up to when the names, events and meetings of a room have expired. Events up to `frozen_ms` are not accepted any more.
+-- Up to when the names, events and meetings of a room have expired. The rows of the room up to `frozen_ms` are given:
+-- events up to then are not accepted any more. So is its usage in the quarters before `usage_until_ms`.
 create table room_retention (
   domain {text} not null,
   room {text} not null,
@@ -664,7 +667,23 @@ create table room_retention (
   events_until_ms bigint,
   meetings_until_ms bigint,
   frozen_ms bigint,
+  usage_until_ms bigint,
   primary key (domain, room)
+) {clustered};
+
+-- Usage of rooms in quarters whose meetings retention may delete: it is computed no more.
+create table given_quarters (
+  domain {text} not null,
+  quarter bigint not null,
+  room {text} not null,
+  meetings integer not null,
+  participant_ms bigint not null,
+  peak_participants integer not null,
+  peak_offset_ms integer not null,
+  initial_participants integer not null,
+  steps {text} not null,
+  parts {text},
+  primary key (domain, room, quarter)
 ) {clustered};
 
 -- Domains in the data-minimal mode, and those that once were (`minimal` = 0).

@@ -1,0 +1,225 @@
+"""Expiry: what retention deletes from the tables of one room, in bounded transactions.
+
+A past ends at a moment at which nobody was in the room and no inferred leave was unconfirmed: what happens later
+changes nothing before it. So what expires ends at such a moment, and the room is frozen up to it: its rows are given from then on.
+
+Responsible for finding these moments, for deleting up to them, and for what is given. Must not know rules or the clock.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from headcount.kernel.events import Ms
+from headcount.kernel.rules import NEVER
+from headcount.store.database import Connection, Database, LeadershipLost
+from headcount.store.projections import write_rows
+from headcount.store.records import BatchChanges, RoomKey
+from headcount.store.retention import HoldKind, LegalHold, RoomRetention
+from headcount.store.usage.quarters import QUARTER_MS
+
+Span = tuple[Ms, Ms]
+"""A time from one moment, which is excluded, to another."""
+_BEFORE_ALL: Final[Ms] = -NEVER
+_MEETINGS: Final = 100
+_ATTEMPTS: Final = 200
+"""Marks that are examined for a boundary between two quarters."""
+
+
+class Expiry:
+    """What expires in the tables of a database. Only the engine of the current epoch may delete."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def rooms_after(self, key: RoomKey, limit: int) -> list[RoomKey]:
+        """Return the rooms after one, in order, up to `limit`."""
+        with self._database.reading() as connection:
+            rows = connection.rows("select_room_keys", domain=key[0], room=key[1], limit=limit)
+        return [(domain, room) for domain, room in rows]
+
+    def progress(self, key: RoomKey) -> RoomRetention:
+        """Return how far the data of a room have expired."""
+        with self._database.reading() as connection:
+            row = connection.row("select_room_retention", domain=key[0], room=key[1])
+        return RoomRetention() if row is None else RoomRetention(*row)
+
+    def end_of_past(self, key: RoomKey, until: Ms) -> Ms | None:
+        """Return the last moment up to `until` that ends a past, or None."""
+        with self._database.reading() as connection:
+            return _end_of_past(connection, key, until)
+
+    def end_of_quarters(self, key: RoomKey, until: Ms, position: int) -> Ms | None:
+        """Return the last moment up to `until` that ends a past and is a boundary between two quarters, or None.
+
+        Usage is computed by quarter, from meetings: so all meetings of a quarter are deleted together, or none is.
+        """
+        with self._database.reading() as connection:
+            until = last = until // QUARTER_MS * QUARTER_MS
+            for _ in range(_ATTEMPTS):
+                end = _end_of_past(connection, key, until)
+                if end is None:
+                    return None
+                following = -(-end // QUARTER_MS) * QUARTER_MS
+                for boundary in (last, following):
+                    if end <= boundary <= last and _is_empty(connection, key, (end, boundary), position):
+                        return boundary
+                until = end - 1
+        return None
+
+    def is_busy(self, key: RoomKey, until: Ms) -> bool:
+        """Return whether usage, notifications or entries of a room up to a moment are not processed yet."""
+        with self._database.reading() as connection:
+            return (
+                connection.row("select_room_has_pending_work", domain=key[0], room=key[1], until=until)
+                is not None
+            )
+
+    def has_expired(self, key: RoomKey, events: Ms | None, meetings: Ms | None, position: int) -> bool:
+        """Return whether a room has events, or stays and meetings, up to a moment."""
+        domain, room = key
+        with self._database.reading() as connection:
+            return (
+                events is not None
+                and connection.row(
+                    "select_any_entry_until", domain=domain, room=room, until=events, position=position
+                )
+                is not None
+            ) or (
+                meetings is not None
+                and connection.row("select_any_stay_until", domain=domain, room=room, until=meetings)
+                is not None
+            )
+
+    def held(self, key: RoomKey, holds: Iterable[LegalHold]) -> list[Span] | None:
+        """Return what legal holds protect in a room, in order, or None for all of it: whole pasts, from mark to mark."""
+        found: list[Span] = []
+        domain, room = key
+        with self._database.reading() as connection:
+            for hold in holds:
+                if hold.domain != domain:
+                    continue
+                if hold.kind is HoldKind.ROOM:
+                    if hold.subject == room:
+                        return None
+                elif hold.kind is HoldKind.MEETING:
+                    found += connection.rows("select_held_meeting", domain=domain, room=room, id=hold.subject)
+                else:
+                    found += connection.rows("select_held_stays", domain=domain, room=room, user=hold.subject)
+            return sorted({_past_around(connection, key, *span) for span in found})
+
+    def freeze(self, key: RoomKey, frozen: Ms, usage_until: Ms | None, *, cursor: int, epoch: int) -> None:
+        """Record up to when the rows of a room are given."""
+        with self._writing(cursor, epoch) as connection:
+            connection.write("upsert_room_frozen", [(*key, frozen, usage_until)])
+            if usage_until is not None:
+                quarter = usage_until // QUARTER_MS
+                connection.run("insert_given_quarters", domain=key[0], room=key[1], until=quarter)
+
+    def finish(
+        self, key: RoomKey, events_until: Ms | None, meetings_until: Ms | None, *, cursor: int, epoch: int
+    ) -> None:
+        """Record up to when the events and meetings of a room have expired."""
+        with self._writing(cursor, epoch) as connection:
+            connection.run(
+                "update_room_expired",
+                domain=key[0],
+                room=key[1],
+                events=events_until,
+                meetings=meetings_until,
+            )
+
+    def delete_events(self, key: RoomKey, span: Span, limit: int, *, cursor: int, epoch: int) -> bool:
+        """Delete up to `limit` entries of a room in a span, and return whether there may be more.
+
+        The last entry of the log stays, because its position and its time are those of the log. Entries that the engine
+        has not processed yet stay, too.
+        """
+        values = {"domain": key[0], "room": key[1], "after": span[0], "until": span[1]}
+        with self._writing(cursor, epoch) as connection:
+            end, _ = connection.row("select_log_end") or (0, 0)
+            position = min(cursor, end - 1)
+            deleted = connection.run("delete_expired_entries", position=position, limit=limit, **values)
+            if deleted < limit:
+                connection.run("delete_expired_excluded_participants", **values)
+                connection.run("delete_expired_corrections", **values)
+        return deleted >= limit
+
+    def delete_meetings(self, key: RoomKey, span: Span, limit: int, *, cursor: int, epoch: int) -> bool:
+        """Delete up to `limit` stays of a room in a span, after all meetings; return whether there may be more.
+
+        Usage stays.
+        """
+        domain, room = key
+        values: dict[str, Any] = {"domain": domain, "room": room, "after": span[0], "until": span[1]}
+        batch = BatchChanges(cursor)
+        with self._writing(cursor, epoch) as connection:
+            ids = [row[0] for row in connection.rows("select_expired_meetings", limit=_MEETINGS, **values)]
+            if ids:
+                batch.meetings.update({(domain, name): None for name in ids})
+                write_rows(connection, batch)
+                connection.write("delete_published_meeting", [(domain, name) for name in ids])
+                return True
+            stays = connection.rows("select_expired_stays", limit=limit, **values)
+            batch.stays.update({(*stay,): None for stay in stays})
+            write_rows(connection, batch)
+            if len(stays) >= limit:
+                return True
+            connection.run("delete_expired_superseded_meetings", **values)
+            connection.run("delete_expired_corrections", **values)
+            last = _mark_until(connection, key, span[1])
+            if last is not None:
+                connection.run("delete_expired_marks", **values | {"until": last})
+        return False
+
+    @contextmanager
+    def _writing(self, cursor: int, epoch: int) -> Iterator[Connection]:
+        """Give a connection in a transaction. Raise `LeadershipLost` if another engine is the leader now."""
+        with self._database.writing() as connection:
+            if connection.run("advance_cursor", cursor=cursor, epoch=epoch) != 1:
+                raise LeadershipLost("another process runs the engine now")
+            yield connection
+
+
+def spans_up_to(until: Ms | None, held: Sequence[Span]) -> Iterator[Span]:
+    """Yield what lies up to a moment and is not held."""
+    if until is None:
+        return
+    start = _BEFORE_ALL
+    for first, last in held:
+        if first > start:
+            yield start, min(first, until)
+        start = max(start, last)
+        if start >= until:
+            return
+    if start < until:
+        yield start, until
+
+
+def _end_of_past(connection: Connection, key: RoomKey, until: Ms) -> Ms | None:
+    values = {"domain": key[0], "room": key[1]}
+    latest = connection.row("select_latest_mark", **values)
+    if latest is None or (latest[0] <= until and latest[1] is None):
+        # Nobody has been in the room since the last mark, or ever, if nobody is in it now.
+        if connection.row("select_room_is_idle", **values) is not None:
+            return until
+    return _mark_until(connection, key, until)
+
+
+def _is_empty(connection: Connection, key: RoomKey, span: Span, position: int) -> bool:
+    values = {"domain": key[0], "room": key[1], "after": span[0], "until": span[1], "position": position}
+    return span[0] == span[1] or connection.row("select_anything_between", **values) is None
+
+
+def _mark_until(connection: Connection, key: RoomKey, until: Ms) -> Ms | None:
+    (found,) = connection.row("select_confirmed_mark_until", domain=key[0], room=key[1], until=until) or (
+        None,
+    )
+    return None if found is None else int(found)
+
+
+def _past_around(connection: Connection, key: RoomKey, start: Ms, end: Ms) -> Span:
+    """Return the past that contains a time: from the last mark before it to the first mark after it."""
+    first = _mark_until(connection, key, start - 1)
+    (last,) = connection.row("select_mark_since", domain=key[0], room=key[1], since=end) or (None,)
+    return _BEFORE_ALL if first is None else first, NEVER if last is None else int(last)
