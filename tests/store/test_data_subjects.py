@@ -13,9 +13,19 @@ from headcount.kernel.attributes import canonical
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
 from headcount.maintenance.person_export import PersonExport, as_json, write_person
+from headcount.store.access_log import (
+    AccessEntry,
+    AccessRecord,
+    Action,
+    Actor,
+    ActorType,
+    Subject,
+    SubjectType,
+)
 from headcount.store.credentials import AccessToken, AccessTokenKind, Role, SubjectKind
 from headcount.store.data_subjects import DataSubjects, SelectorKind, parse_selector
 from headcount.store.dedup import entry_of, snapshot_entry
+from headcount.store.pseudonyms import pseudonyms_of
 from headcount.store.records import KIND_CODES, Origin, Provenance
 from headcount.store.sources import DeadLetter, ExcludedParticipant, SourceRow
 from headcount.store.webhooks import Attempt, DeliveryBatch, Endpoint, RetryType
@@ -234,3 +244,37 @@ def test_an_attribute_needs_a_key_and_a_value(text):
     with pytest.raises(BadInput, match=r"expected KEY=VALUE, such as email=anna@example\.com"):
         parse_selector(attribute=text)
     assert parse_selector(attribute="a=b=c") == (SelectorKind.ATTRIBUTE, "b=c", "a")
+
+
+def test_a_user_is_exported_with_what_was_pseudonymized(filled):
+    pseudonym = pseudonyms_of(filled.database).user(D, "anna")
+    filled.log.append([[event("join", "p1", 250, user_id=pseudonym), event("leave", "p1", 280)]])
+    found = export_of(filled, user_id="anna")
+    assert {"room": "blue", "participant_id": "p1"} in found["participants"]
+    assert {one["user_id"] for one in found["log_entries"]} == {"anna", pseudonym, None}
+    assert found["selector"] == {"user_id": "anna"}
+
+
+def test_accesses_are_exported_without_who_it_was(filled):
+    reader = Actor(ActorType.SESSION, "0123", "Eve")
+    subjects = [
+        Subject(SubjectType.USER, "anna"),
+        Subject(SubjectType.USER, "bob"),
+        Subject(SubjectType.PARTICIPANT, "a1"),
+        Subject(SubjectType.PARTICIPANT, "b1"),
+        None,
+    ]
+    filled.access_log.add(
+        [
+            AccessEntry(
+                None, T + n, AccessRecord(D, reader, Action.PERSON_READ, subject, "192.0.2.1", "GET /p")
+            )
+            for n, subject in enumerate(subjects)
+        ]
+    )
+    found = export_of(filled, user_id="anna")
+    assert [(one["at"][-5:], one["action"]) for one in found["accesses"]] == [
+        (".000Z", "person.read"),
+        (".002Z", "person.read"),
+    ]
+    assert all(text not in json.dumps(found) for text in ("Eve", "192.0.2.1", "0123"))

@@ -25,6 +25,7 @@ from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
 from headcount.maintenance.person_tables import (
     TABLES,
+    ExportedAccess,
     ExportedCorrection,
     ExportedDeadLetter,
     ExportedDelivery,
@@ -39,6 +40,7 @@ from headcount.maintenance.person_tables import (
     columns,
     descriptions,
 )
+from headcount.store.access_log import AccessFilter, Subject, SubjectType
 from headcount.store.credentials import AccessToken, SubjectKind
 from headcount.store.data_subjects import DataSubject, DataSubjects, Selector, SelectorKind, mentions
 from headcount.store.open import Store
@@ -53,6 +55,7 @@ JSON_FILE: Final = "data.json"
 README_FILE: Final = "README.txt"
 _MESSAGES: Final = (MessageType.PARTICIPANT_JOINED, MessageType.PARTICIPANT_LEFT)
 _MESSAGES_PER_PAGE: Final = 500
+_ACCESSES: Final = 500
 _DEAD_LETTERS: Final = 20
 """Bodies in memory at once: each may be large."""
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -100,6 +103,7 @@ class PersonExport:
             "deliveries": self._deliveries,
             "dead_letters": self._dead_letters,
             "shared_links": self._shares,
+            "accesses": self._accesses,
         }
         for name, kind in TABLES.items():
             yield PersonTable(name, kind, rows[name]())
@@ -212,6 +216,36 @@ class PersonExport:
                     format_timestamp(share.created),
                     format_timestamp(share.expires),
                 )
+
+    def _accesses(self) -> Iterator[Row]:
+        for subject in self._access_subjects():
+            wanted, after = AccessFilter(subject_type=subject.type, subject=subject.id), None
+            while page := self._store.access_log.page(self.subject.domain, wanted, _ACCESSES, after=after):
+                after = page[-1].number
+                for one in page:
+                    yield ExportedAccess(
+                        format_timestamp(one.at),
+                        one.access.action.value,
+                        one.access.actor.type.value,
+                        one.access.detail,
+                        one.requests,
+                    )
+
+    def _access_subjects(self) -> Iterator[Subject]:
+        """Yield what stands for the person in the access log: what selects them, and ids of participants."""
+        kind, value, key = self.selector
+        ids: set[str] = set().union(*self.subject.participants.values())
+        match kind:
+            case SelectorKind.USER_ID:
+                yield from (Subject(SubjectType.USER, user) for user in sorted(self.subject.users))
+            case SelectorKind.PARTICIPANT_ID:
+                ids.add(value)
+            case SelectorKind.ATTRIBUTE:
+                yield Subject(SubjectType.ATTRIBUTE, f"{key}={value}")
+        log, after = self._store.access_log, ""
+        while page := log.subjects(self.subject.domain, SubjectType.PARTICIPANT, after=after):
+            after = page[-1]
+            yield from (Subject(SubjectType.PARTICIPANT, one) for one in page if one in ids)
 
 
 def as_json(export: PersonExport) -> Iterator[bytes]:

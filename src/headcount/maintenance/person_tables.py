@@ -171,6 +171,18 @@ class ExportedShare(Row):
     expires_at: Annotated[Time, Meta(description="Time when it expires.")]
 
 
+class ExportedAccess(Row):
+    """Accesses to the person: when what was read, exported or changed. Who did it is not exported."""
+
+    at: Annotated[Time, Meta(description="Time of the access, of the first one if there were several.")]
+    action: Annotated[str, Meta(description="What was done, such as `person.read`.")]
+    actor_type: Annotated[
+        str, Meta(description="Who did it: `key`, `session`, `share`, `command_line` or `system`.")
+    ]
+    detail: Annotated[str, Meta(description="Route of the request, or the command.")]
+    requests: Annotated[int, Meta(description="Number of accesses that are alike.")]
+
+
 TABLES: Final[dict[str, type[Row]]] = {
     "participants": ExportedParticipant,
     "log_entries": ExportedEntry,
@@ -182,6 +194,7 @@ TABLES: Final[dict[str, type[Row]]] = {
     "deliveries": ExportedDelivery,
     "dead_letters": ExportedDeadLetter,
     "shared_links": ExportedShare,
+    "accesses": ExportedAccess,
 }
 """The tables of an export, in its order."""
 

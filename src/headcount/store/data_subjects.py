@@ -24,6 +24,7 @@ from headcount.kernel.attributes import AttributeFilter, Attributes, canonical, 
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Database
+from headcount.store.pseudonyms import pseudonyms_of
 from headcount.store.records import SNAPSHOT, Correction, MeetingRow, StayRow
 from headcount.store.sources import ExcludedParticipant
 from headcount.store.statements import with_lists
@@ -92,17 +93,21 @@ def parse_selector(
 
 @dataclass(frozen=True, slots=True)
 class DataSubject:
-    """A person in a domain: the participants that they were, by room."""
+    """A person in a domain: the participants that they were, by room.
+
+    `users` are the user id that selects the person, and the pseudonym that an erasure may have put in its place.
+    """
 
     domain: str
     selector: Selector
     participants: Mapping[str, frozenset[str]]
+    users: frozenset[str] = frozenset()
 
     def has(self, room: str, participant_id: str | None, user_id: str | None) -> bool:
         """Return whether a row with these ids is about the person."""
         kind, value, _ = self.selector
         if kind is SelectorKind.USER_ID and user_id:
-            return user_id == value
+            return user_id in self.users
         if kind is SelectorKind.PARTICIPANT_ID:
             return participant_id == value
         return participant_id in self.participants.get(room, ())
@@ -138,11 +143,16 @@ class DataSubjects:
 
     def find(self, domain: str, selector: Selector) -> DataSubject:
         """Return the person that a selector selects. It reads the log of the domain once."""
+        users = frozenset[str]()
+        if selector.kind is SelectorKind.USER_ID:
+            users = frozenset({selector.value, pseudonyms_of(self._database).user(domain, selector.value)})
         found: dict[str, set[str]] = {}
-        for page in self.search(domain, selector):
-            for room, participant_id in page:
-                found.setdefault(room, set()).add(participant_id)
-        return DataSubject(domain, selector, {room: frozenset(ids) for room, ids in sorted(found.items())})
+        for one in [selector._replace(value=user) for user in sorted(users)] or [selector]:
+            for page in self.search(domain, one):
+                for room, participant_id in page:
+                    found.setdefault(room, set()).add(participant_id)
+        participants = {room: frozenset(ids) for room, ids in sorted(found.items())}
+        return DataSubject(domain, selector, participants, users)
 
     def entries(self, subject: DataSubject) -> Iterator[SubjectEntry]:
         """Yield the entries of the log about a person, by room and time. A snapshot is reduced to the person."""

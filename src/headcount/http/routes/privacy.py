@@ -28,6 +28,7 @@ from headcount.kernel.events import Ms
 from headcount.maintenance.erasure_preview import ErasurePreview, preview_erasure
 from headcount.maintenance.person_export import PersonExport, as_json
 from headcount.maintenance.person_tables import (
+    ExportedAccess,
     ExportedCorrection,
     ExportedDeadLetter,
     ExportedDelivery,
@@ -91,6 +92,7 @@ class ExportedPerson(Schema):
     deliveries: list[ExportedDelivery]
     dead_letters: list[ExportedDeadLetter]
     shared_links: list[ExportedShare]
+    accesses: list[ExportedAccess]
 
 
 class ErasureRequest(PersonSelector):
