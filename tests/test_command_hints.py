@@ -24,6 +24,11 @@ def test_a_command_for_postgresql_has_no_password():
     assert command == 'headcount key create --scope read --database "$HEADCOUNT_DATABASE"'
 
 
+def test_a_command_names_the_file_of_encryption_keys(tmp_path):
+    command = hints(encryption_key_file=str(tmp_path / "encryption.keys")).command(KEY)
+    assert command.endswith(f" --encryption-key-file {tmp_path}/encryption.keys")
+
+
 def test_a_command_that_prints_an_address_gets_the_flags_that_change_it():
     moved = hints(port="9000", public_url="https://meetings.example", api_prefix="/api")
     assert moved.command("login-link").endswith(" --port 9000 --public-url https://meetings.example")

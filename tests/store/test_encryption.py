@@ -9,7 +9,7 @@ import pytest
 
 from headcount.errors import BadInput
 from headcount.store.backup import backup
-from headcount.store.database import StoreError
+from headcount.store.database import StoreError, consistent_read
 from headcount.store.encryption import KEY_BYTES, Keyring, encode_key
 from headcount.store.open import open_store
 from headcount.store.sources import SourceRow
@@ -192,6 +192,20 @@ def test_secrets_that_no_key_decrypts_are_replaced(url):
     assert len(source.secrets) == len(endpoint.secrets) == 1
     assert endpoint.basic_auth is None
     assert store.keys.store_secret() != STORE_SECRET
+    store.close()
+
+
+def test_the_write_ahead_log_is_emptied_as_soon_as_no_reader_needs_it(tmp_path):
+    store = open_store(str(tmp_path / "a.db"))
+    log = tmp_path / "a.db-wal"
+    with consistent_read(store.database) as connection:
+        connection.rows("select_sources")
+        fill(store)
+        assert not store.database.forget_deleted()
+        assert log.stat().st_size > 0
+    assert store.database.forget_deleted()
+    assert log.stat().st_size == 0
+    assert everything_readable(store)
     store.close()
 
 

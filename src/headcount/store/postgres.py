@@ -164,8 +164,9 @@ class PostgresDatabase:
         with _translated_errors(self.url), self._pool.connection() as raw, raw.transaction():
             yield PostgresConnection(raw, self._arrays)
 
-    def forget_deleted(self) -> None:
-        """Do nothing: the server recycles its write-ahead log."""
+    def forget_deleted(self) -> bool:
+        """Do nothing, and return True: the server recycles its write-ahead log."""
+        return True
 
     def vacuum(self) -> None:
         """Let the server write the tables again, without the remains of deleted rows. It locks one table after the other."""

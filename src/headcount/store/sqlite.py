@@ -10,10 +10,10 @@ import sqlite3
 import struct
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Final
 
 from headcount.store.database import Encryption, StoreBusy, StoreError, StoreRejected
@@ -33,6 +33,9 @@ _NEW_ROWS_LIMIT: Final = 64
 _CHECKPOINT_PAGES: Final = 4_000
 """Most pages change again in the next commits. 16 MB of them are copied into the file at once."""
 _SERVED_CHECKPOINT_PAGES: Final = 8_192
+_TRUNCATIONS: Final = 20
+_TRUNCATION_MS: Final = 20
+_TRUNCATION_PAUSE_S: Final = 0.03
 _PREPARED: Final = 400
 _IDLE_S: Final = 30
 _SIDE_FILES: Final = ("-wal", "-shm", "-journal")
@@ -273,10 +276,21 @@ class SqliteDatabase:
             if connection.used_s - self._idle[0].used_s > _IDLE_S:
                 self._idle.pop(0).raw.close()
 
-    def forget_deleted(self) -> None:
-        """Copy the write-ahead log into the file and empty it, as far as no reader needs it: it has what was deleted."""
-        with self._writer_lock, _translated_errors(self.path):
-            self._writing().raw.execute("pragma wal_checkpoint(truncate)")
+    def forget_deleted(self) -> bool:
+        """Copy the write-ahead log into the file and empty it: it has what was deleted. Return False if a reader needs it.
+
+        The truncation blocks writers while it waits for readers, so it waits only briefly, and most is copied before.
+        """
+        with _translated_errors(self.path), closing(self._connect(writing=True).raw) as raw:
+            raw.execute(f"pragma busy_timeout = {_TRUNCATION_MS}")
+            for attempt in range(_TRUNCATIONS):
+                if attempt:
+                    sleep(_TRUNCATION_PAUSE_S)
+                raw.execute("pragma wal_checkpoint(passive)")
+                (is_busy, *_) = raw.execute("pragma wal_checkpoint(truncate)").fetchone()
+                if not is_busy:
+                    return True
+        return False
 
     def vacuum(self) -> None:
         """Write the file again without the remains of what was deleted. Nothing else may use the file."""

@@ -112,6 +112,10 @@ def test_a_key_encrypts_what_a_server_has_in_plain_text(tmp_path, database, rece
         if not database.startswith("postgresql"):
             headcount("backup", "--database", database, "--output", tmp_path / "a.backup")
             assert found_in((tmp_path / "a.backup").read_bytes()) == []
+            restore = ("restore", tmp_path / "a.backup", "--database", tmp_path / "restored.db")
+            refused = headcount(*restore, check=False)
+            assert (refused.returncode, "no key is configured" in refused.stderr) == (2, True)
+            headcount(*restore, "--encryption-key-file", keys)
     finally:
         service.stop()
     assert found_in(bytes_of(database)) == []
