@@ -138,6 +138,8 @@ ARGUMENTS = {
     ("backup",): ["-o", "x.backup"],
     ("export",): ["-o", "out"],
     ("privacy", "export"): ["--user", "u", "-o", "u.zip"],
+    ("privacy", "erase"): ["--user", "u", "--yes"],
+    ("privacy", "pseudonymize"): ["--user", "u", "--yes"],
 }
 
 

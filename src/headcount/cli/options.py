@@ -68,7 +68,12 @@ def existing_store(settings: Settings, *, read_only: bool = False) -> "Store":
     from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
 
     require_store(settings, read_only=read_only)
-    return open_store(settings["database"], read_only=read_only, keyring=settings.keyring())
+    return open_store(
+        settings["database"],
+        read_only=read_only,
+        keyring=settings.keyring(),
+        erasure_list=settings["erasure_list"],
+    )
 
 
 def with_topic(store: "Store", settings: Settings) -> "Store":

@@ -5,14 +5,17 @@ Responsible for their options and output. Must not know how people are found: `s
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
-from headcount.cli.console import echo, emit, json_option
+from headcount.cli.console import echo, emit, json_option, note, rfc3339, table
 from headcount.cli.group import Group, main
 from headcount.cli.options import existing_store, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings
+
+_PATIENCE_S: Final = 600
 
 
 @main.group(cls=Group)
@@ -81,3 +84,171 @@ def export_person(
     for name, number in export.counts.items():
         echo(f"{number:>9,}  {name}")
     echo(*map(str, paths))
+
+
+def with_erasure(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of an erasure to a command."""
+    for option in (
+        with_settings("database", "domain"),
+        json_option,
+        click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
+        click.option("--dry-run", is_flag=True, help="Only list what would change."),
+        with_selector,
+    ):
+        command = option(command)
+    return command
+
+
+@privacy.command(
+    "erase",
+    examples=[
+        "headcount privacy erase --user anna --dry-run",
+        "headcount privacy erase --attribute email=anna@example.com --yes",
+    ],
+)
+@with_erasure
+def erase(**options: Any) -> None:
+    """Erase a person: IDs, names and attributes are removed, and a pseudonym stands for the person in each room.
+
+    Meetings, times, counts and IDs of meetings stay. This cannot be undone. It also applies to backups that are restored later.
+    """
+    _erase("erase", **options)
+
+
+@privacy.command("pseudonymize", examples=["headcount privacy pseudonymize --user anna --dry-run"])
+@with_erasure
+def pseudonymize(**options: Any) -> None:
+    """Pseudonymize a person: like 'erase', but one pseudonym replaces the user ID in all rooms.
+
+    The visits of the person can still be counted together. This cannot be undone.
+    """
+    _erase("pseudonymize", **options)
+
+
+def _erase(
+    mode: str, *, settings: Settings, user: str | None, participant: str | None, attribute: str | None, dry_run: bool,
+    yes: bool, as_json: bool,
+) -> None:  # fmt: skip
+    from headcount.maintenance.erase import carry_out, require_own_log, wait_until_done  # noqa: PLC0415 - likewise
+    from headcount.maintenance.person_export import PersonExport  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
+    from headcount.store.data_subjects import parse_selector  # noqa: PLC0415 - likewise
+    from headcount.store.erasures import Mode, State  # noqa: PLC0415 - likewise
+
+    if len([one for one in (user, participant, attribute) if one is not None]) != 1:
+        raise click.UsageError("Name the person by one of --user, --participant and --attribute")
+    selector = parse_selector(user, participant, attribute)
+    store = existing_store(settings, read_only=dry_run)
+    try:
+        clock = new_clock(store.log.end()[1])
+        export = PersonExport(store, settings["domain"], selector, clock.now())
+        counts = {table.name: sum(1 for _ in table.rows) for table in export.tables()}
+        if dry_run:
+            _show_erasure({"mode": mode, "dry_run": True, "counts": counts}, as_json=as_json)
+            return
+        require_own_log(store)
+        if export.is_empty:
+            note(
+                f"The domain '{settings['domain']}' has nothing about {selector.description} now."
+                " The request also applies to backups and events that arrive later."
+            )
+        if not yes:
+            click.confirm(
+                f"{mode.capitalize()} {selector.description} in the domain '{settings['domain']}'"
+                f" ({counts['stays']:,} stays)? This cannot be undone",
+                abort=True,
+                err=True,
+            )
+        now = clock.now()
+        erasure = store.erasures.request(settings["domain"], selector, Mode(mode), now, now, "command line")
+        is_alone = carry_out(store, settings, clock.now, _no_progress)
+        erasure = wait_until_done(store, erasure, _PATIENCE_S)
+        if is_alone:
+            store.database.vacuum()
+    finally:
+        store.close()
+    is_done = erasure.state is State.DONE
+    found = {"number": erasure.number, "mode": mode, "dry_run": False, "state": erasure.state.value}
+    _show_erasure({**found, "counts": erasure.counts}, as_json=as_json)
+    if not is_done:
+        raise BadInput(
+            f"erasure {erasure.number} is not done yet: the engine of the running service carries it out."
+            " 'headcount privacy erasures' shows its state"
+        )
+    if not is_alone:
+        note(
+            "The service is running. The files may contain remains of deleted rows until 'headcount privacy vacuum'."
+        )
+
+
+def _show_erasure(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        emit(found)
+        return
+    for name, number in found["counts"].items():
+        echo(f"{number:>9,}  {name}")
+    if found["dry_run"]:
+        echo("Nothing was changed.")
+    elif found["state"] == "done":
+        echo(f"Erasure {found['number']} is done.")
+
+
+def _no_progress(share: float, label: str) -> None:
+    """Discard the progress."""
+
+
+@privacy.command("erasures", examples=["headcount privacy erasures", "headcount privacy erasures --json"])
+@json_option
+@with_settings("database", "domain")
+def erasures(*, settings: Settings, as_json: bool) -> None:
+    """List the erasures of a domain. Done ones name nobody."""
+    store = existing_store(settings, read_only=True)
+    found = store.erasures.all(settings["domain"])
+    store.close()
+    if as_json:
+        emit(
+            [
+                {
+                    "number": one.number,
+                    "mode": one.mode.value,
+                    "selected_by": one.kind.value,
+                    "state": one.state.value,
+                    "requested_at": rfc3339(one.requested),
+                    "requested_by": one.requested_by,
+                    "until": rfc3339(one.until),
+                    "finished_at": rfc3339(one.finished),
+                    "counts": one.counts,
+                }
+                for one in found
+            ]
+        )
+        return
+    rows = [
+        [str(one.number), one.mode.value, one.kind.value, one.state.value, rfc3339(one.requested) or "", one.requested_by,
+         f"{one.counts.get('entries', 0):,}"]
+        for one in found
+    ]  # fmt: skip
+    if rows:
+        table(["number", "mode", "selected by", "state", "requested", "by", "entries"], rows)
+    else:
+        echo("No erasures. 'headcount privacy erase --user ID --dry-run' shows what one would change.")
+
+
+@privacy.command("vacuum", examples=["headcount privacy vacuum"])
+@with_settings("database")
+def vacuum(*, settings: Settings) -> None:
+    """Remove the remains of deleted rows from the files of the database. Stop the server first.
+
+    A database needs as much free disk space as it is large.
+    """
+    from headcount.store.leadership import leadership  # noqa: PLC0415 - help does not need it
+
+    store = existing_store(settings)
+    lead = leadership(store.database)
+    try:
+        lead.try_lead()
+        store.database.vacuum()
+    finally:
+        lead.give_up()
+        store.close()
+    echo(f"Vacuumed {settings.database()}.")

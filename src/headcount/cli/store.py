@@ -8,7 +8,7 @@ import click
 from headcount.cli.console import echo, emit, is_quiet, json_option, note
 from headcount.cli.file_options import progress_bar
 from headcount.cli.group import main
-from headcount.cli.options import name_database, require_store, with_settings
+from headcount.cli.options import existing_store, name_database, require_store, with_settings
 from headcount.settings import Settings
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def restore(*, settings: Settings, file: str, as_json: bool) -> None:
 
     The database must not exist yet.
     """
-    from headcount.maintenance.rebuild import check_or_rebuild  # noqa: PLC0415 - help does not need it
+    from headcount.maintenance.erase import replay  # noqa: PLC0415 - help does not need it
+    from headcount.maintenance.rebuild import check_or_rebuild  # noqa: PLC0415 - likewise
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.backup import restore as put_back  # noqa: PLC0415 - likewise
 
@@ -110,6 +111,11 @@ def restore(*, settings: Settings, file: str, as_json: bool) -> None:
             lambda copy: differences.append(check_or_rebuild(str(copy), settings, new_clock)),
             bar or _no_progress,
         )
+        store = existing_store(settings)
+        try:
+            erased = replay(store, settings, new_clock(store.log.end()[1]).now, bar or _no_progress)
+        finally:
+            store.close()
     difference = next((one for one in differences if one is not None), None)
     if as_json:
         fields = (
@@ -117,7 +123,15 @@ def restore(*, settings: Settings, file: str, as_json: bool) -> None:
             if digest is None
             else _digest_fields(digest)
         )
-        emit({"file": file, "database": settings.database(), "difference": difference, **fields})
+        emit(
+            {
+                "file": file,
+                "database": settings.database(),
+                "difference": difference,
+                "erasures_applied": erased,
+                **fields,
+            }
+        )
         return
     echo(f"Restored {file} to {settings.database()}.")
     echo(
@@ -130,6 +144,8 @@ def restore(*, settings: Settings, file: str, as_json: bool) -> None:
         if difference is None
         else f"The tables did not match the event log and were rebuilt ({difference})."
     )
+    if erased:
+        echo(f"Applied {erased} erasures of the list of erasures again.")
 
 
 def _digest_fields(digest: "LogDigest") -> dict[str, Any]:

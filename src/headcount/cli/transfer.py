@@ -243,7 +243,10 @@ def _new_or_existing(settings: Settings) -> "Store":
     from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
 
     name_database(settings)
-    return open_store(settings["database"], durability=settings["durability"], keyring=settings.keyring())
+    return open_store(
+        settings["database"], durability=settings["durability"], keyring=settings.keyring(),
+        erasure_list=settings["erasure_list"],
+    )  # fmt: skip
 
 
 def _import_exports(

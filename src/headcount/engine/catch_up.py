@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from headcount.engine.engine import Engine
+from headcount.engine.erasure import new_eraser
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
 from headcount.store.database import StoreError
@@ -34,7 +35,10 @@ def catch_up(
         epoch = None
     if epoch is None:
         return False
-    engine = Engine(store, rules, epoch, stale_after=stale_after, batch_size=_BATCH_SIZE, stopwatch=None)
+    engine = Engine(
+        store, rules, epoch, stale_after=stale_after, batch_size=_BATCH_SIZE, stopwatch=None,
+        eraser=new_eraser(store.database, store.erasure_list),
+    )  # fmt: skip
     first, (end, _) = engine.cursor, store.log.end()
     while engine.step(now()):
         progress(0.5 + 0.5 * (engine.cursor - first) / max(1, end - first), "working out")

@@ -254,7 +254,7 @@ class Eraser:
         return [selector, selector._replace(value=self._pseudonyms.user(domain, selector.value))]
 
     def _pages_by_hash(self, erasure: Erasure) -> Iterator[object]:
-        """Search the log and the stays for a person of whom only the hash is known."""
+        """Search the log and the stays for a person with a known hash only."""
         policy = _Policy(list_keys={erasure.list_key})
         {
             SelectorKind.USER_ID: policy.users,
@@ -285,13 +285,8 @@ class Eraser:
         first = unfinished[0]
         domain, room, after = first.domain, first.room, first.erased
         people: dict[str, Redacted] = {}
-        by_id: dict[str, ErasedParticipant] = {}
-        for one in unfinished:
-            if one.participant_id is None:  # it was finished, and continues under the pseudonym alone
-                one = one._replace(participant_id=one.pseudonym)  # noqa: PLW2901
-            for who in {one.participant_id or "", one.pseudonym}:
-                people[who] = self._how(one)
-                by_id[who] = one
+        for one in unfinished:  # a part may be done, so that the pseudonym stands there
+            people[one.participant_id or one.pseudonym] = people[one.pseudonym] = self._how(one)
         end = self._slices.end(domain, room, after)
         part = self._slices.read(domain, room, after, end, list(people))
         own = [entry for entry in part.entries if entry.participant_id in people]
@@ -303,20 +298,14 @@ class Eraser:
             end = mark
             part = self._slices.read(domain, room, after, end, list(people))
         rewrite, visits, texts = redact_slice(part, people, self._pseudonyms, cursor)
-        known: dict[str, ErasedParticipant] = {}
-        for who, one in by_id.items():
-            before = known.get(one.pseudonym, one)
-            found = texts[who] | {who} if who != one.pseudonym else texts[who]
-            visit = visits[who]
-            closed = before.closed
-            if end == NEVER and not visit.inside:
-                closed = visit.closed if visit.closed is not None else one.until + 1
-            if end == NEVER and visit.inside:
-                closed = None
-            known[one.pseudonym] = before._replace(
-                state=int(end == NEVER), erased=end, closed=closed, texts=_joined(before.texts, found)
+        is_last = end == NEVER
+        for one in unfinished:
+            visit = visits[one.pseudonym]
+            closed = None if visit.inside or not is_last else visit.closed or one.until + 1
+            found = texts[one.pseudonym] | {one.participant_id or one.pseudonym}
+            rewrite.progress.append(
+                one._replace(state=int(is_last), erased=end, closed=closed, texts=_joined(one.texts, found))
             )
-        rewrite.progress = list(known.values())
         rewrite.batch.checkpoints[domain, room] = None
         self._slices.write(rewrite, self._epoch)
         self._evict((domain, room))
@@ -404,7 +393,7 @@ def new_eraser(database: Database, erased: ErasureList | None = None) -> Callabl
 
 
 def _participants(entry: StoredEntry) -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield participant id, user id and attributes of everybody whom an entry names."""
+    """Yield participant id, user id and attributes of everybody named in an entry."""
     if entry.kind == SNAPSHOT:
         for one in msgspec.json.decode(entry.snapshot or "[]"):
             attributes = one.get("attributes")

@@ -38,7 +38,7 @@ _JOIN: Final = KIND_CODES[Kind.JOIN]
 class Redacted(NamedTuple):
     """How a participant of a room is redacted.
 
-    `covers` returns whether what has a user id, or none, is meant. Attributes with `kept` keys stay. `is_counted`: usage is
+    `covers` returns whether what has a user id, or none, is meant. Attributes with `retained` keys stay. `is_counted`: usage is
     counted by an attribute that is removed.
     """
 
@@ -46,13 +46,13 @@ class Redacted(NamedTuple):
     covers: Callable[[str | None], bool]
     user_pseudonym: str | None
     until: Ms
-    kept: Collection[str]
+    retained: Collection[str]
     is_counted: bool = False
 
     def attributes(self, attributes: Attributes | None) -> Attributes | None:
         """Return the attributes that stay."""
         return None if attributes is None else canonical(
-            {key: value for key, value in values_of(attributes).items() if key in self.kept}
+            {key: value for key, value in values_of(attributes).items() if key in self.retained}
         )  # fmt: skip
 
     def user(self, user_id: str | None) -> str | None:
@@ -90,10 +90,10 @@ class Visit:
 def redact_slice(
     part: RoomSlice, people: Mapping[str, Redacted], pseudonyms: Pseudonymizer, cursor: int
 ) -> tuple[Rewrite, dict[str, Visit], dict[str, set[str]]]:
-    """Return what replaces the rows of a slice, the visits at its end, and the texts that were removed, by participant."""
+    """Return what replaces the rows of a slice, the visits at its end, and the texts that were removed, by pseudonym."""
     rewrite = Rewrite(BatchChanges(cursor))
-    visits = {who: Visit(one.until) for who, one in people.items()}
-    texts: dict[str, set[str]] = {who: set() for who in people}
+    visits = {one.pseudonym: Visit(one.until) for one in people.values()}
+    texts: dict[str, set[str]] = {one.pseudonym: set() for one in people.values()}
     causes: dict[Ms, list[bytes]] = {}
     for entry in part.entries:
         if entry.kind == SNAPSHOT:
@@ -110,11 +110,11 @@ def redact_slice(
         else:
             who = entry.participant_id or ""
             one = people.get(who)
-            if one is None or not visits[who].includes(entry.kind, entry.at, entry.source_session):
+            if one is None or not visits[one.pseudonym].includes(entry.kind, entry.at, entry.source_session):
                 continue
             new = redact_entry(entry, one, pseudonyms, part.room, causes.get(entry.at, ()))
             if one.covers(entry.user_id):
-                texts[who] |= personal_texts(entry.user_id, entry.user_name, entry.attributes)
+                texts[one.pseudonym] |= personal_texts(entry.user_id, entry.user_name, entry.attributes)
             elif entry.user_id is not None:
                 others.add(who)
             new_entries.setdefault(who, []).append(new)
@@ -127,7 +127,7 @@ def redact_slice(
         if one is not None and row.at <= one.until:
             new_row = row._replace(participant_id=one.pseudonym)
             if one.covers(row.user_id):
-                texts[row.participant_id] |= personal_texts(row.user_id, row.user_name, None)
+                texts[one.pseudonym] |= personal_texts(row.user_id, row.user_name, None)
                 new_row = new_row._replace(user_id=one.user(row.user_id), user_name=None)
             if new_row != row:
                 rewrite.excluded.append((row, new_row))
@@ -184,16 +184,16 @@ def _redacted_snapshot(
     for number, known in enumerate(listed):
         who = known["participant_id"]
         one = people.get(who)
-        if one is None or (entry.at > one.until and not visits[who].inside):
+        if one is None or (entry.at > one.until and not visits[one.pseudonym].inside):
             continue
         new = {**known, "participant_id": one.pseudonym}
         user_id = known.get("user_id")
         if one.covers(user_id):
             attributes = canonical(known.get("attributes") or {})
-            texts[who].update(personal_texts(user_id, known.get("user_name"), attributes))
-            kept = one.attributes(attributes)
+            texts[one.pseudonym].update(personal_texts(user_id, known.get("user_name"), attributes))
+            retained = one.attributes(attributes)
             new |= {"user_id": one.user(user_id), "user_name": None}
-            new |= {"attributes": None if kept is None else values_of(kept)}
+            new |= {"attributes": None if retained is None else values_of(retained)}
         new = {key: value for key, value in new.items() if value is not None}
         if new != {key: value for key, value in known.items() if value is not None}:
             listed[number] = new
@@ -217,7 +217,7 @@ def _rewrite_stays(
     changed: list[StayRow] = []
     for stay in part.stays:
         one = people.get(stay.participant_id)
-        if one is None or not _is_meant(stay.join, one, visits[stay.participant_id]):
+        if one is None or not _is_meant(stay.join, one, visits[one.pseudonym]):
             continue
         joins.add((stay.join, stay.participant_id))
         names = _names(
@@ -231,7 +231,7 @@ def _rewrite_stays(
                 changed.append(stay)
     for pending in part.pending_stays:
         one = people.get(pending.participant_id)
-        if one is None or not _is_meant(pending.join, one, visits[pending.participant_id]):
+        if one is None or not _is_meant(pending.join, one, visits[one.pseudonym]):
             continue
         names = _names(
             StayRow(*key, pending.join, pending.participant_id, None, None, *pending[4:]), one,
@@ -243,7 +243,7 @@ def _rewrite_stays(
             batch.pending_stays[*key, pending.join, one.pseudonym] = new_pending
     for name, join, who in part.carried:
         one = people.get(who)
-        if one is not None and who != one.pseudonym and _is_meant(join, one, visits[who]):
+        if one is not None and who != one.pseudonym and _is_meant(join, one, visits[one.pseudonym]):
             batch.carried[part.domain, name] = (join, one.pseudonym)
     if changed:
         first = min(stay.join for stay in changed)

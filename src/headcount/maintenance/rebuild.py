@@ -11,6 +11,7 @@ from typing import Final
 
 from headcount.clock import Clock
 from headcount.engine.engine import Engine
+from headcount.engine.erasure import new_eraser
 from headcount.engine.rules_guard import decode_rules, encode_rules, require_same_rules
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
@@ -32,7 +33,10 @@ def rebuild_tables(settings: Settings, new_clock: NewClock, *, check: bool) -> s
 
     Raise `StoreError` if a service runs on the store, `BadInput` if the store has other rules.
     """
-    store = open_store(settings["database"], durability=settings["durability"], keyring=settings.keyring())
+    store = open_store(
+        settings["database"], durability=settings["durability"], keyring=settings.keyring(),
+        erasure_list=settings["erasure_list"],
+    )  # fmt: skip
     return _rebuild(store, settings.rules(), settings.stale_after(), new_clock, check=check)
 
 
@@ -74,8 +78,9 @@ def _rebuild(
         if check:
             require_same_rules(store, rules)
             engine = Engine(
-                store, rules, epoch or 0, stale_after=stale_after, batch_size=_BATCH_SIZE, stopwatch=None
-            )
+                store, rules, epoch or 0, stale_after=stale_after, batch_size=_BATCH_SIZE, stopwatch=None,
+                eraser=new_eraser(store.database, store.erasure_list),
+            )  # fmt: skip
             while engine.step(now):
                 pass
             store.usage_rollup.finish()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from headcount.engine.engine import Engine
+from headcount.engine.erasure import new_eraser
 from headcount.engine.expiry import Expirer
 from headcount.engine.worker import Worker
 from headcount.garbage import ENGINE_OBJECTS, collect_rarely
@@ -44,14 +45,17 @@ class _WatchedLeadership:
 def run_engine(settings: Settings, link: EngineLink) -> None:
     """Run the engine until the service stops it."""
     collect_rarely(ENGINE_OBJECTS)
-    store = open_store(settings["database"], durability=settings["durability"], keyring=settings.keyring())
+    store = open_store(
+        settings["database"], durability=settings["durability"], keyring=settings.keyring(),
+        erasure_list=settings["erasure_list"],
+    )  # fmt: skip
     clock, rules = new_clock(store.log.end()[1]), settings.rules()
 
     def build_engine(epoch: int) -> Engine:
         ShardSink(store.database).forget_query()
         return Engine(
             store, rules, epoch, stale_after=settings.stale_after(), reorder_window=settings.reorder_window(),
-            release=version("headcount"),
+            release=version("headcount"), eraser=new_eraser(store.database, store.erasure_list),
         )  # fmt: skip
 
     leadership = _WatchedLeadership(service_leadership(store.database), link.service_is_running)

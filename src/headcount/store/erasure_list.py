@@ -100,7 +100,7 @@ class ErasureList:
             ) from error
 
 
-def erasure_list(setting: str, database_url: str) -> ErasureList | None:
+def find_list(setting: str, database_url: str) -> ErasureList | None:
     """Return the list of a database: in the file that is set, or beside an SQLite database. None if there is neither."""
     path = file_of(database_url)
     if setting:

@@ -115,11 +115,14 @@ class Slices:
     ) -> RoomSlice:
         """Return what a slice has about some participants, or about everybody: also all snapshots, ends, marks and open stays."""
         place = {"domain": domain, "room": room, "after": after, "until": until}
-        named = "" if participants is not None else "all_"
-        some = {} if participants is None else {"participants": list(participants)}
         with self._database.reading() as connection:
-            entries = connection.query(*with_lists(f"select_{named}slice_entries", {**place, **some}))
-            stays = connection.query(*with_lists(f"select_{named}slice_stays", {**place, **some}))
+            if participants is None:
+                entries = connection.rows("select_all_slice_entries", **place)
+                stays = connection.rows("select_all_slice_stays", **place)
+            else:
+                some = {**place, "participants": list(participants)}
+                entries = connection.query(*with_lists("select_slice_entries", some))
+                stays = connection.query(*with_lists("select_slice_stays", some))
             pending = connection.rows("select_room_pending_stays", domain=domain, room=room)
             carried = connection.rows("select_carried_meetings", **place)
             marks = connection.rows("select_unconfirmed_marks", domain=domain, room=room, after=after)

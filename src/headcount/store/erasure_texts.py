@@ -202,8 +202,9 @@ def _dead_letters(connection: Connection, mentions: Mentions, after: int) -> tup
 
 
 def _details(database: Database, mentions: Mentions) -> Counts:
-    """Clear the details of statistics and the reasons of quarantines that mention somebody."""
+    """Clear the details of statistics and the reasons of quarantines that mention somebody, and values without meetings."""
     with database.writing() as connection:
+        connection.run("delete_empty_attribute_counts", domain=mentions.domain)
         details = [
             (token, metric)
             for token, metric, detail in connection.rows("select_details_to_scrub", domain=mentions.domain)

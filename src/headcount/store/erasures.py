@@ -23,7 +23,7 @@ _NEVER_ERASED: Final = -(2**62)
 
 
 class Mode(StrEnum):
-    """What becomes of the user id: it is removed, or replaced by a pseudonym that is the same in all rooms."""
+    """How the user id is treated: it is removed, or replaced by a pseudonym that is the same in all rooms."""
 
     ERASE = "erase"
     PSEUDONYMIZE = "pseudonymize"
@@ -179,7 +179,7 @@ class Erasures:
 def new_participant(
     erasure: Erasure, room: str, pseudonym: str, participant_id: str, users: str, user_pseudonym: str | None
 ) -> ErasedParticipant:
-    """Return a participant of whom nothing is erased yet."""
+    """Return a participant who is not erased yet."""
     return ErasedParticipant(
         erasure.domain, room, pseudonym, erasure.number, 0, users, user_pseudonym, erasure.until, _NEVER_ERASED, None,
         participant_id, None,

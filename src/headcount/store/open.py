@@ -10,6 +10,7 @@ from headcount.store.access_log import AccessLog
 from headcount.store.credentials import AccessTokens, Keys
 from headcount.store.data_minimal import DataMinimal
 from headcount.store.database import Database, Encryption, StoreError, file_of, mask_password
+from headcount.store.erasure_list import ErasureList, find_list
 from headcount.store.erasures import Erasures
 from headcount.store.history import History, StoredHistory
 from headcount.store.log import Log
@@ -50,15 +51,19 @@ class Store:
     minimal: DataMinimal
     retention: Retention
     erasures: Erasures
+    erasure_list: ErasureList | None
 
     def close(self) -> None:
         self.database.close()
 
 
 def open_store(
-    url: str, *, durability: str = "full", read_only: bool = False, keyring: Encryption | None = None
-) -> Store:
+    url: str, *, durability: str = "full", read_only: bool = False, keyring: Encryption | None = None,
+    erasure_list: str = "",
+) -> Store:  # fmt: skip
     """Open the store at `url`: a file name, `sqlite:///FILE` or `postgresql://…`. Apply pending migrations.
+
+    `erasure_list` is the file with the list of erasures; by default it is beside the file of the store.
 
     Raise `StoreError` if it cannot be opened, is not a store of this release, or is encrypted with other keys.
     """
@@ -75,7 +80,7 @@ def open_store(
     except StoreError:
         database.close()
         raise
-    return store_on(database)
+    return store_on(database, find_list(erasure_list, url))
 
 
 def has_store(url: str) -> bool:
@@ -91,7 +96,7 @@ def has_store(url: str) -> bool:
         database.close()
 
 
-def store_on(database: Database) -> Store:
+def store_on(database: Database, erasure_list: ErasureList | None = None) -> Store:
     """Return the store in a migrated database."""
     minimal = DataMinimal(database)
     return Store(
@@ -114,6 +119,7 @@ def store_on(database: Database) -> Store:
         minimal,
         Retention(database),
         Erasures(database),
+        erasure_list,
     )
 
 

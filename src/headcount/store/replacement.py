@@ -12,6 +12,7 @@ from typing import Any, Final
 from headcount.store.database import Connection, Database
 from headcount.store.projections import write_rows
 from headcount.store.room_rows import given_rows
+from headcount.store.stored_secrets import store_secret
 
 _PAGE_SIZE: Final = 20_000
 _ENTRIES: Final = (
@@ -75,8 +76,9 @@ _EMPTY: Final = dict.fromkeys(
 
 def copy_log(source: Database, target: Database) -> None:
     """Copy all entries, with their positions, and the secret with which their keys and pseudonyms are made."""
-    with source.reading() as reader, target.writing() as writer:
-        writer.run("update_store_secret", secret=bytes(reader.rows("select_store_secret")[0][0]))
+    secret = store_secret(source)
+    with target.writing() as connection:
+        connection.run("update_store_secret", secret=secret)
     position = 0
     while True:
         text = f"select {_ENTRIES} from entries where position > :position order by position limit :limit"  # noqa: S608 - our own

@@ -62,6 +62,7 @@ def test_a_setting_is_read_from_each_place_and_the_nearest_wins(setting, tmp_pat
         "log": "kafka://k.example:9092/events",
         "engine": "off",
         "archive": "s3://bucket/archive",
+        "erasure_list": "erased.list",
         "host": "::1",
         "api_prefix": "/api",
         "domain": "d",

@@ -54,11 +54,6 @@ select domain, room, pseudonym, erasure, state, users, user_pseudonym, until_ms,
 from erased_participants
 where domain = :domain
 
--- name: select_erased_domains
-select domain
-from erasures
-group by domain
-
 -- name: select_unfinished_room
 -- Served by unfinished_erased_participants. A room from which some are erased, at the earliest progress.
 select domain, room, erased_ms
@@ -344,3 +339,9 @@ where digest = ?
 delete from share_participants
 where digest = ?
   and participant = ?
+
+-- name: delete_empty_attribute_counts
+-- Served by the primary key: reads the counts of the domain.
+delete from meeting_attribute_counts
+where domain = :domain
+  and meetings = 0
