@@ -74,6 +74,7 @@ def app_of(store: Store) -> Starlette:
         store, Rules(), cast("Broadcaster", None), lambda: NOW, lambda: "", "Europe/Berlin", "", "/v1", "bench",
         read_settings({}, {}), *(cast("Any", None) for _ in range(5)), CommandHints(read_settings({}, {})),
         lambda domain: read_completeness(store, domain, NOW, 0, Rules().late_grace_ms), lambda _, position: str(position),
+        lambda _, text: int(text),
     )  # fmt: skip
     return Starlette(routes=routes(context, Sessions(context)))
 

@@ -189,6 +189,7 @@ COMMANDS = {
     ("privacy", "pseudonymize"): [("--participant", NASTY, "--dry-run"), ("--participant", NASTY, "--yes", "--json")],
     ("privacy", "erasures"): [(), ("--json",)],
     ("privacy", "vacuum"): [()],
+    ("privacy", "access-log"): [(), ("--json",), ("-o", "@access\x1b[31m.csv"), ("--user", NASTY), ("--action", NASTY)],
     ("privacy", "export"): [("--user", NASTY, "-o", "@person\x1b[31m.zip"), ("--attribute", NASTY, "-o", "@x.zip")],
     ("demo",): [("--remove",)],
     ("completion",): [("bash",), ("zsh",), ("fish",)],

@@ -296,6 +296,8 @@ TABLE: Final = (
     Setting("webhook_ca_file", "", Kind("path", "PEM file", _file), "File of additional certificate authorities to trust for webhooks"),
     Setting("webhook_retention_days", 30, _duration("0d", "36500d", unit="d", is_whole=True), "Retention of webhook messages and their deliveries; 0d keeps them forever"),
     Setting("erasure_list", "", Kind("path", "file", _file), "File with the list of erasures, which 'restore' and 'import' apply again; by default beside an SQLite database, with the ending .erasures"),
+    Setting("access_log", "on", _one_of("on", "off"), "Whether the access log records who reads meetings and people, signs in, exports, erases or changes keys"),
+    Setting("access_log_retention_days", 365, _duration("0d", "36500d", unit="d", is_whole=True), "Retention of the access log; 0d keeps it forever"),
     Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "Log level; `debug` logs every request"),
     Setting("log_format", "console", _one_of("console", "json"), "Log format"),
 )  # fmt: skip

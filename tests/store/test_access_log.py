@@ -14,9 +14,22 @@ from headcount.store.access_log import (
     SubjectType,
 )
 from headcount.store.open import open_store
+from headcount.store.records import BatchChanges, StayRow
 
 KEY = Actor(ActorType.KEY, "Xy12AbCd", "billing")
 ANN = Subject(SubjectType.USER, "ann")
+
+
+@pytest.fixture
+def store(store):
+    """A store that knows the users ann, bob and cleo of two domains."""
+    stays = {}
+    for domain in ("acme", "other"):
+        for user in ("ann", "bob", "cleo"):
+            row = StayRow(domain, "blue", 1, f"c-{user}", 2, "reported", user, None, None)
+            stays[domain, "blue", 1, row.participant_id] = row
+    store.projections.commit(BatchChanges(0, stays=stays), store.projections.take_over())
+    return store
 
 
 def record(action=Action.PERSON_READ, subject=ANN, *, domain="acme", actor=KEY):
@@ -102,13 +115,38 @@ def test_old_entries_are_deleted_in_steps(store, monkeypatch):
     assert store.access_log.prune(100) == 0
 
 
+def test_a_user_without_stays_is_stored_under_a_pseudonym(store):
+    """Such as one who was erased: a request about them must not bring the id back."""
+    nobody = Subject(SubjectType.USER, "nobody")
+    participant = Subject(SubjectType.PARTICIPANT, "c-ann")
+    store.access_log.add([AccessEntry(None, 1, record()), AccessEntry(None, 2, record(subject=nobody))])
+    store.access_log.add([AccessEntry(None, 3, record(subject=participant))])
+    stored = [entry.access.subject.id for entry in entries(store)]
+    assert stored[2] == "ann"
+    assert stored[1].startswith("anon-user-")
+    assert stored[0].startswith("anon-")
+    assert times(store, subject="nobody") == times(store, subject=stored[1]) == [2]
+    assert times(store, subject="nobody", subject_type=SubjectType.USER) == [2]
+    assert times(store, subject="nobody", subject_type=SubjectType.ROOM) == []
+    assert times(store, subject="c-ann") == [3]
+
+
+def test_entries_before_and_after_an_erasure_are_one_list(store):
+    store.access_log.add([AccessEntry(None, 1, record())])
+    erased = record(subject=Subject(SubjectType.USER, "erased"))
+    store.access_log.add([AccessEntry(None, 2, erased)])
+    pseudonym = entries(store, subject="erased")[0].access.subject.id
+    store.access_log.rename_subject("acme", SubjectType.USER, "ann", pseudonym)
+    assert times(store, subject="erased") == [2, 1]
+
+
 @pytest.mark.parametrize("text", ["a\0b", "\ud800", "é" * 5_000, "x" * 5_000, "🎉" * 5_000])
 def test_any_text_can_be_a_subject(store, text):
-    about = Subject(SubjectType.USER, access_log.stored_text(text))
-    store.access_log.add([AccessEntry(None, 1, record(subject=about))])
-    (found,) = entries(store, subject=text)
-    assert found.access.subject == about
-    assert len(about.id.encode()) <= 1_024
+    for number, kind in enumerate((SubjectType.ROOM, SubjectType.USER)):
+        store.access_log.add([AccessEntry(None, number, record(subject=Subject(kind, text)))])
+        (found,) = entries(store, subject=text, subject_type=kind)
+        assert found.at == number
+        assert len(found.access.subject.id.encode()) <= 1_024
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ import click
 
 from headcount.cli.console import echo, emit, json_option
 from headcount.cli.group import Group, main
-from headcount.cli.options import audit, existing_store, name_database, require_store, with_settings
+from headcount.cli.options import (
+    audit,
+    existing_store,
+    name_database,
+    record_access,
+    require_store,
+    with_settings,
+)
 from headcount.errors import BadInput, CannotWrite
 from headcount.settings import Settings
 
@@ -92,6 +99,8 @@ def rotate(*, settings: Settings, as_json: bool) -> None:
     store = existing_store(settings)
     current, others = _key_ids(store)
     changed = rotate_secrets(store.database)
+    for domain in store.keys.domains():
+        record_access(store, settings, domain, "encryption_key.rotate")
     store.close()
     audit(settings)
     _log_event("encryption_rotated", encryption_key_id=current)

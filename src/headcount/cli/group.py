@@ -50,7 +50,7 @@ MODULES: Final = {
     "key": ("keys",),
     "source": ("sources", "polling"),
     "webhook": ("webhooks", "webhook_deliveries", "webhook_listen"),
-    "privacy": ("privacy", "privacy_retention"),
+    "privacy": ("privacy", "privacy_access", "privacy_retention"),
     "encryption": ("encryption",),
     "completion": ("completion",),
 }

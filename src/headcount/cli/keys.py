@@ -7,7 +7,7 @@ import click
 
 from headcount.cli.console import echo, emit, json_option, rfc3339, table
 from headcount.cli.group import Group, main
-from headcount.cli.options import audit, existing_store, with_settings
+from headcount.cli.options import audit, existing_store, record_access, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings
 
@@ -47,6 +47,7 @@ def create_api_key(*, settings: Settings, scopes: tuple[str, ...], name: str, as
     audit(settings)
     store = existing_store(settings)
     created, text = create_key(store, settings["domain"], name, scopes or ("read",), new_clock())
+    record_access(store, settings, created.domain, "key.create", ("key", created.id))
     store.close()
     if as_json:
         emit({**_fields(created), "key": text})
@@ -123,6 +124,8 @@ def revoke_key(*, settings: Settings, key_id: str, keep_shares: bool, as_json: b
     store = existing_store(settings)
     found = store.keys.by_id(key_id)
     ended = store.keys.revoke(key_id, new_clock().now(), keep_shares=keep_shares)
+    if found is not None and ended is not None:
+        record_access(store, settings, found.domain, "key.revoke", ("key", key_id))
     store.close()
     if ended is None:
         raise BadInput(f"there is no valid key with the ID '{key_id}'. 'headcount key list' shows all keys")

@@ -130,6 +130,36 @@ def audit(settings: Settings) -> None:
     set_actor(via="cli")
 
 
+def record_access(
+    store: "Store", settings: Settings, domain: str, action: str, subject: tuple[str, str] | None = None
+) -> None:
+    """Record in the access log what this command did to a subject, which is a type and an id."""
+    from headcount.service.access_log import record_command  # noqa: PLC0415 - help does not need it
+    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
+    from headcount.store.access_log import Action, Subject, SubjectType  # noqa: PLC0415 - likewise
+
+    if settings["access_log"] == "on":
+        command = f"headcount {click.get_current_context().command_path.partition(' ')[2]}"
+        about = None if subject is None else Subject(SubjectType(subject[0]), subject[1])
+        record_command(store, new_clock().now(), domain, Action(action), command, about)
+
+
+def record_read(settings: Settings, action: str, subject: tuple[str, str] | None = None) -> None:
+    """Record what a command did that reads the database only. Print a note if the database cannot be written."""
+    from headcount.store.database import StoreError  # noqa: PLC0415 - help does not need it
+    from headcount.store.open import open_store  # noqa: PLC0415 - likewise
+
+    if settings["access_log"] != "on":
+        return
+    try:
+        store = open_store(settings["database"], keyring=settings.keyring())
+    except StoreError as error:
+        note(f"The access log does not have this command: {error}")
+        return
+    record_access(store, settings, settings["domain"], action, subject)
+    store.close()
+
+
 def base_url(settings: Settings) -> str:
     """Return the URL under which clients reach the server."""
     from headcount.settings import url_of  # noqa: PLC0415 - help does not need it

@@ -11,7 +11,7 @@ import click
 
 from headcount.cli.console import echo, emit, json_option, note, rfc3339, table
 from headcount.cli.group import Group, main
-from headcount.cli.options import existing_store, with_settings
+from headcount.cli.options import existing_store, record_read, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings
 
@@ -78,6 +78,7 @@ def export_person(
         paths = write_person(export, Path(out))
     finally:
         store.close()
+    record_read(settings, "privacy.export", selector.subject)
     if as_json:
         emit({**export.head(), "rows": dict(export.counts), "files": [str(path) for path in paths]})
         return

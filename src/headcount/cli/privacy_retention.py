@@ -6,7 +6,7 @@ import click
 
 from headcount.cli.console import echo, emit, json_option, note, rfc3339, table
 from headcount.cli.group import Group
-from headcount.cli.options import audit, existing_store, with_settings
+from headcount.cli.options import audit, existing_store, record_access, with_settings
 from headcount.cli.param_types import DURATION
 from headcount.cli.privacy import privacy
 from headcount.errors import BadInput
@@ -65,6 +65,7 @@ def set_rule(
     audit(settings)
     store = existing_store(settings)
     store.retention.set_rule(rule)
+    record_access(store, settings, rule.domain, "retention.update")
     store.close()
     security_event("retention_rule_set", domain=rule.domain, pattern=pattern, **_days_of(rule))
     if as_json:
@@ -146,6 +147,8 @@ def delete_rule(*, settings: Settings, pattern: str, as_json: bool) -> None:
     audit(settings)
     store, domain = existing_store(settings), settings["domain"]
     deleted = store.retention.delete_rule(domain, pattern)
+    if deleted:
+        record_access(store, settings, domain, "retention.update")
     store.close()
     if not deleted:
         raise BadInput(
@@ -220,6 +223,7 @@ def create_hold(
             settings["domain"], kind, subject, reason, new_clock().now(), _BY
         )
         protected = store.retention.held(created)
+        record_access(store, settings, created.domain, "hold.create", (created.kind, created.subject))
     finally:
         store.close()
     security_event("legal_hold_created", domain=created.domain, hold=created.number, about=str(kind))
@@ -273,6 +277,8 @@ def release_hold(*, settings: Settings, number: int, as_json: bool) -> None:
     audit(settings)
     store, domain = existing_store(settings), settings["domain"]
     released = store.retention.release_hold(domain, number, new_clock().now(), _BY)
+    if released is not None:
+        record_access(store, settings, domain, "hold.delete", (released.kind, released.subject))
     store.close()
     if released is None:
         raise BadInput(
@@ -334,6 +340,8 @@ def _switch(settings: Settings, *, minimal: bool, as_json: bool) -> None:
     store, domain = existing_store(settings), settings["domain"]
     changed = store.minimal.switch(domain, minimal=minimal, now=new_clock().now())
     found = next((one for one in store.minimal.all() if one.domain == domain), None)
+    if changed:
+        record_access(store, settings, domain, "retention.update")
     store.close()
     if changed:
         security_event("data_minimal_changed", domain=domain, minimal=minimal)

@@ -10,7 +10,7 @@ import click
 
 from headcount.cli.console import echo, emit, json_option, note, table
 from headcount.cli.group import main
-from headcount.cli.options import base_url, existing_store, with_settings
+from headcount.cli.options import base_url, existing_store, record_access, with_settings
 from headcount.errors import HeadcountError
 from headcount.settings import TABLE, Settings
 
@@ -38,11 +38,17 @@ def serve(*, settings: Settings) -> None:
     a file that only its owner can read. The output names the file.
     """
     from headcount.service.access import initial_access  # noqa: PLC0415 - help does not need it
+    from headcount.store.credentials import key_id_of  # noqa: PLC0415 - likewise
 
     with _serving(settings) as (service, server):
         access = initial_access(
             service.store, settings["domain"], settings["public_url"] or server.url, service.clock
         )
+        record_access(service.store, settings, access.domain, "sign_in_link.create")
+        if access.key:
+            record_access(
+                service.store, settings, access.domain, "key.create", ("key", key_id_of(access.key))
+            )
         database = settings.database()
         _announce(settings, f"Headcount serves {database} on {server.url}", database=database, url=server.url)
         _announce_access(settings, access)
@@ -151,6 +157,7 @@ def login_link(*, settings: Settings, viewer: bool, as_json: bool) -> None:
     store = existing_store(settings)
     role = Role.VIEWER if viewer else Role.ADMIN
     link = create_sign_in_link(store, base_url(settings), settings["domain"], role, new_clock())
+    record_access(store, settings, settings["domain"], "sign_in_link.create")
     store.close()
     if as_json:
         emit({"url": link, "domain": settings["domain"], "role": str(role)})

@@ -10,7 +10,7 @@ import click
 
 from headcount.cli.console import echo, emit, json_option, rfc3339
 from headcount.cli.group import Group, main
-from headcount.cli.options import audit, base_url, existing_store, with_settings, with_topic
+from headcount.cli.options import audit, base_url, existing_store, record_access, with_settings, with_topic
 from headcount.cli.param_types import DURATION
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
@@ -120,8 +120,8 @@ def create_source(
     )  # fmt: skip
     store = existing_store(settings)
     store.sources.add(row)
+    _audit(settings, store, "source_created", "source.create", row)
     store.close()
-    _audit(settings, "source_created", row)
     if as_json:
         emit({**source_fields(settings, row), "secret": generated[0] if generated else None})
         return
@@ -218,6 +218,7 @@ def update_source(
     unchanged = {key: value for key, value in row.options.items() if key not in removed}
     row = validate(replace(row, options={**unchanged, **given}))
     store.sources.change(row)
+    _audit(settings, store, "source_changed", "source.update", row)
     store.close()
     if as_json:
         emit(source_fields(settings, row))
@@ -240,8 +241,8 @@ def delete_source(*, settings: Settings, name: str, as_json: bool) -> None:
     store = existing_store(settings)
     row = find_source(store, settings["domain"], name)
     store.sources.remove(row.token, new_clock().now())
+    _audit(settings, store, "source_deleted", "source.delete", row)
     store.close()
-    _audit(settings, "source_deleted", row)
     if as_json:
         emit({"name": name, "domain": row.domain, "deleted": True})
     else:
@@ -280,8 +281,8 @@ def rotate_secret(
     if not secrets:
         raise BadInput(f"'{name}' would have no secret left. Add another one first")
     store.sources.change(replace(row, secrets=secrets))
+    _audit(settings, store, "source_secrets_changed", "source.update", row)
     store.close()
-    _audit(settings, "source_secrets_changed", row)
     if as_json:
         emit({"name": name, "domain": row.domain, "secrets": len(secrets)})
     else:
@@ -465,11 +466,12 @@ def _status_lines(stats: "dict[str, SourceStat]", dead_letters: int, now: Ms, *,
     return lines
 
 
-def _audit(settings: Settings, name: str, row: "SourceRow") -> None:
+def _audit(settings: Settings, store: "Store", name: str, action: str, row: "SourceRow") -> None:
     from headcount.telemetry.logging import security_event  # noqa: PLC0415 - help does not need it
 
     audit(settings)
     security_event(name, domain=row.domain, source=row.name, kind=row.kind)
+    record_access(store, settings, row.domain, action, ("source", row.name))
 
 
 def find_source(store: "Store", domain: str, name: str) -> "SourceRow":

@@ -14,7 +14,13 @@ from headcount.batch.extra import batch_extra
 from headcount.cli.console import echo, emit, is_quiet, json_option, note, rfc3339
 from headcount.cli.file_options import Mapping, prepare_arrow, progress_bar, with_mapping
 from headcount.cli.group import main
-from headcount.cli.options import existing_store, name_database, with_settings, with_topic
+from headcount.cli.options import (
+    existing_store,
+    name_database,
+    record_read,
+    with_settings,
+    with_topic,
+)
 from headcount.errors import BadInput
 from headcount.settings import Settings, suggest
 
@@ -198,6 +204,7 @@ def export(*, out: str, settings: Settings, fmt: str, as_json: bool) -> None:
     store = _with_history(existing_store(settings, read_only=True), settings["archive"])
     paths = export_domain(store, settings["domain"], out, fmt, new_clock().now())
     store.close()
+    record_read(settings, "export")
     if as_json:
         emit({"domain": settings["domain"], "format": fmt, "files": [str(path) for path in paths]})
     else:

@@ -15,7 +15,7 @@ from headcount.settings import Settings
 if TYPE_CHECKING:
     from headcount.outbound.webhooks.endpoints import EndpointManager
     from headcount.store.open import Store
-    from headcount.store.webhooks import MessageDeliveries
+    from headcount.store.webhooks import Endpoint, MessageDeliveries
 
 
 @webhook.command(
@@ -100,10 +100,11 @@ def resend(
     if not selection:
         raise BadInput("set an option that selects messages, such as --failed, --message ID or --from TIME")
 
-    async def resend_(manager: "EndpointManager", store: "Store") -> int:
-        return await manager.resend(find_endpoint(store, settings["domain"], name), selection)
+    async def resend_(manager: "EndpointManager", store: "Store") -> tuple["Endpoint", int]:
+        row = find_endpoint(store, settings["domain"], name)
+        return row, await manager.resend(row, selection)
 
-    number = manage(settings, resend_)
+    _, number = manage(settings, resend_, "webhook.send")
     if as_json:
         emit({"messages": number})
     else:

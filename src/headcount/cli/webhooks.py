@@ -12,6 +12,7 @@ from headcount.cli.group import Group, main
 from headcount.cli.options import (
     audit,
     existing_store,
+    record_access,
     require_store,
     with_settings,
 )
@@ -85,7 +86,11 @@ def create_webhook(
     if secret is not None:
         fields["hmac"] = secret
 
-    row = manage(settings, lambda manager, _: manager.create(settings["domain"], fields, verify=not no_ping))
+    row = manage(
+        settings,
+        lambda manager, _: manager.create(settings["domain"], fields, verify=not no_ping),
+        "webhook.create",
+    )
     if as_json:
         emit({**_fields(row), "secrets": list(row.secrets)})
         return
@@ -215,7 +220,7 @@ def update_webhook(
             raise BadInput(f"the endpoint {row.uuid} was deleted in the meantime")
         return changed
 
-    row = manage(settings, update)
+    row = manage(settings, update, "webhook.update")
     if as_json:
         emit(_fields(row))
     else:
@@ -234,7 +239,7 @@ def delete_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
         await manager.delete(row.domain, row.uuid)
         return row
 
-    row = manage(settings, delete)
+    row = manage(settings, delete, "webhook.delete")
     if as_json:
         emit({"uuid": row.uuid, "url": row.url, "deleted": True})
     else:
@@ -252,7 +257,7 @@ def test_webhook(*, settings: Settings, name: str, as_json: bool) -> None:
         row = find_endpoint(store, settings["domain"], name)
         return row, await manager.ping(row)
 
-    row, result = manage(settings, ping)
+    row, result = manage(settings, ping, "webhook.send")
     if as_json:
         emit(
             {
@@ -309,7 +314,7 @@ def rotate_webhook_secret(
             await manager.set_secrets(row, {"secrets": secrets})
         return await manager.find(row.domain, row.uuid) or row
 
-    row = manage(settings, change)
+    row = manage(settings, change, "webhook.update")
     if as_json:
         emit({"uuid": row.uuid, "secrets": list(row.secrets)})
         return
@@ -348,8 +353,11 @@ def _lines(row: "Endpoint", numbers: dict[str, Any]) -> list[str]:
     ]
 
 
-def manage(settings: Settings, work: "Callable[[EndpointManager, Store], Awaitable[T]]") -> T:
-    """Run an operation on endpoints in an event loop of its own, and return its result."""
+def manage(settings: Settings, work: "Callable[[EndpointManager, Store], Awaitable[T]]", action: str) -> T:
+    """Run an operation on an endpoint in an event loop of its own, record it, and return its result.
+
+    The result is the endpoint, or a tuple that starts with it.
+    """
     from headcount.outbound.webhooks.endpoints import EndpointDidNotAnswer  # noqa: PLC0415 - likewise
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
     from headcount.service.webhooks import endpoint_manager, webhook_transport  # noqa: PLC0415 - likewise
@@ -364,7 +372,10 @@ def manage(settings: Settings, work: "Callable[[EndpointManager, Store], Awaitab
             webhook_transport(settings),
         )
         try:
-            return await work(endpoint_manager(store, transport, new_clock()), store)
+            result: Any = await work(endpoint_manager(store, transport, new_clock()), store)
+            row: Endpoint = result[0] if isinstance(result, tuple) else result
+            record_access(store, settings, row.domain, action, ("webhook", row.uuid))
+            return result
         finally:
             transport.close()
             store.close()

@@ -16,6 +16,7 @@ from headcount.dashboard import assets, page_updates, sign_in
 from headcount.dashboard.auth import BadForm, NotAllowed, NotSignedIn, Sessions, Upload, reject_nul
 from headcount.dashboard.context import PageContext
 from headcount.dashboard.pages import (
+    access_log,
     attendance,
     downloads,
     endpoint,
@@ -108,6 +109,8 @@ def routes(context: PageContext, sessions: Sessions) -> list[Route]:
         "/privacy": privacy.page,
         "/privacy.zip": privacy.export,
         "/privacy/erasures": privacy.erasures,
+        "/access-log": access_log.page,
+        "/access-log.csv": access_log.as_csv,
     }
     admin_forms: dict[str, FormHandler] = {
         "/health/dead-letters": health.retry,

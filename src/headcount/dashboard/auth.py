@@ -22,8 +22,10 @@ from headcount.dashboard.context import PageContext
 from headcount.dashboard.texts import TEXTS
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.store.credentials import SESSION_LIFETIME_MS, AccessToken, Key, Role
+from headcount.store.access_log import Actor, ActorType
+from headcount.store.credentials import SESSION_LIFETIME_MS, AccessToken, Key, Role, short_id
 from headcount.store.database import StoreError
+from headcount.telemetry.access_recorder import note_actor
 from headcount.telemetry.logging import security_event, set_actor
 
 COOKIE: Final = "headcount"
@@ -97,6 +99,7 @@ class Sessions:
             session.domain, session.role, session.name, csrf_token(secret), session.key_id, session.digest
         )
         request.state.visitor = visitor
+        note_session(request, session)
         return visitor
 
     async def read_form(self, request: Request, visitor: Visitor) -> dict[str, str]:
@@ -170,6 +173,12 @@ class Sessions:
         if session is not None:
             self.last_used[session.digest] = now
         return session
+
+
+def note_session(request: Request, session: AccessToken) -> None:
+    """Set the session that a request belongs to, for the access log."""
+    actor = Actor(ActorType.SESSION, short_id(session.digest), session.name)
+    note_actor(request.scope, session.domain, actor)
 
 
 def session_token(request: Request) -> bytes:

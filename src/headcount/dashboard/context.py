@@ -28,7 +28,7 @@ class PageContext:
     others reach the service, '' if it is not set. The paths of the API begin with `api_prefix`.
     `process_status` and `retry_dead_letters` (for one domain) read the store: call them in a thread.
     `completeness` reads until when answers about a domain are complete: call it in a thread, too. `cursor` makes a position of
-    the log opaque, for a domain. `unsaved_counters` are the counters of sources that are not in the store yet. `recent_events` are by token.
+    the log opaque, for a domain, and `position` is the reverse. `unsaved_counters` are the counters of sources that are not in the store yet. `recent_events` are by token.
     """
 
     store: Store
@@ -49,3 +49,4 @@ class PageContext:
     command_hints: CommandHints
     completeness: ReadCompleteness
     cursor: Callable[[str, int], str]
+    position: Callable[[str, str], int | None]

@@ -15,6 +15,7 @@ from headcount.dashboard.auth import (
     NotAllowed,
     Sessions,
     is_same_site,
+    note_session,
     read_form_fields,
     redirect_with_cookie,
 )
@@ -71,6 +72,7 @@ async def _sign_in(view: View, sessions: Sessions) -> Response:
         error = TEXTS("sign_in.link_used" if link else "sign_in.key_refused")
         return render(view, "sign_in.html", HTTPStatus.FORBIDDEN, error=error, link="", next=target)
     secret, session = signed_in
+    note_session(request, session)
     security_event(
         "sign_in",
         via="dashboard",

@@ -19,9 +19,19 @@ from headcount.http.auth import Authenticator
 from headcount.http.context import QueryContext
 from headcount.http.cursors import Cursors
 from headcount.http.errors import HANDLERS
-from headcount.http.middleware import Middleware
+from headcount.http.middleware import Middleware, OnAnswer
 from headcount.http.operations import Operation
-from headcount.http.routes import events, inbound, privacy, queries, retention, stream, webhooks
+from headcount.http.routes import (
+    access_log,
+    events,
+    inbound,
+    privacy,
+    queries,
+    retention,
+    stream,
+    webhooks,
+)
+from headcount.http.routes.access_log import AccessLogContext
 from headcount.http.routes.events import Ingest
 from headcount.http.routes.inbound import InboundHandler
 from headcount.http.routes.privacy import PersonContext
@@ -40,6 +50,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *webhooks.OPERATIONS,
     *privacy.OPERATIONS,
     *retention.OPERATIONS,
+    *access_log.OPERATIONS,
 )
 
 
@@ -48,7 +59,7 @@ class Parts:
     """The parts of the application.
 
     `ready` returns why the service is not ready, or None. `look` updates the metrics that the store knows. Both return
-    within a second. `seconds` is a monotonic clock, `name` the prefix of request ids.
+    within a second. `seconds` is a monotonic clock, `name` the prefix of request ids. `on_answer` is called when an answer starts.
     """
 
     authenticator: Authenticator
@@ -69,6 +80,8 @@ class Parts:
     prefix: str
     version: str
     pages: Sequence[Route]
+    on_answer: OnAnswer
+    access_log: AccessLogContext
 
 
 def build(parts: Parts) -> Middleware:
@@ -84,6 +97,7 @@ def build(parts: Parts) -> Middleware:
         *_guarded(authenticator, "admin", privacy.routes(parts.person_context)),
         *_guarded(authenticator, "admin", retention.routes(parts.privacy)),
         *stream.routes(streaming),
+        *_guarded(authenticator, "admin", access_log.routes(parts.access_log)),
     ]
     routes = [
         Route(f"{prefix}/events", post_events, methods=["POST"], name="events"),
@@ -93,7 +107,13 @@ def build(parts: Parts) -> Middleware:
     ]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     return Middleware(
-        app, {f"{prefix}/events": post_events}, parts.metrics, parts.seconds, parts.name, parts.command_hints
+        app,
+        {f"{prefix}/events": post_events},
+        parts.metrics,
+        parts.seconds,
+        parts.name,
+        parts.command_hints,
+        parts.on_answer,
     )
 
 

@@ -16,8 +16,10 @@ from headcount.http.errors import ApiError
 from headcount.http.operations import Handler
 from headcount.http.rate_limit import RateLimiter
 from headcount.kernel.events import Ms
+from headcount.store.access_log import Actor, ActorType
 from headcount.store.credentials import Key, Keys
 from headcount.store.database import StoreError, in_thread
+from headcount.telemetry.access_recorder import note_actor
 from headcount.telemetry.logging import set_actor
 from headcount.ttl_cache import TtlCache
 
@@ -98,6 +100,7 @@ class Authenticator:
             key = await self.admit(dict(request.scope["headers"]).get(b"authorization"), scope)
             request.state.domain = key.domain
             request.state.key = key
+            note_actor(request.scope, key.domain, Actor(ActorType.KEY, key.id, key.name))
             return await endpoint(request)
 
         methods = sorted(route.methods or {"GET"})

@@ -4,7 +4,7 @@ Responsible for these, and for handing complete requests to applications with a 
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from itertools import count
@@ -32,6 +32,13 @@ _SECRET_PATHS: Final = ("/ingest/", "/shared/")
 """What follows these in a path grants access, and is not logged."""
 
 log = structlog.get_logger("headcount.http")
+
+
+OnAnswer = Callable[[Scope, int], Awaitable[None] | None]
+
+
+def _ignore(_: Scope, __: int) -> None:
+    """Do nothing with an answer."""
 
 
 class FastPathApp(Protocol):
@@ -80,6 +87,7 @@ class Middleware:
     """Wraps the application. POST requests to the paths of `fast_paths` do without it.
 
     `seconds` is a monotonic clock. Request ids begin with `name`. `command_hints` are for answers to clients without a key.
+    `on_answer` is called with the scope and the status when an answer starts, and what it returns is awaited before.
     """
 
     def __init__(
@@ -90,6 +98,7 @@ class Middleware:
         seconds: Callable[[], float],
         name: str,
         command_hints: CommandHints,
+        on_answer: OnAnswer = _ignore,
     ) -> None:
         self._app = app
         self._fast_paths = fast_paths
@@ -98,6 +107,7 @@ class Middleware:
         self._seconds = seconds
         self._name = name
         self._command_hints = command_hints
+        self._on_answer = on_answer
         self._numbers = count(1)
         self._logs_requests = log.is_enabled_for(logging.DEBUG)
 
@@ -152,6 +162,9 @@ class Middleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                pending = self._on_answer(scope, status)
+                if pending is not None:
+                    await pending
                 present = {name for name, _ in message["headers"]}
                 message["headers"].extend(header for header in _SECURITY_HEADERS if header[0] not in present)
                 message["headers"].append((b"x-request-id", request_id.encode()))

@@ -34,7 +34,7 @@ log = structlog.get_logger("headcount")
 
 
 class Maintenance:
-    """Writes counters to the store, deletes old messages, logs jumps of the clock."""
+    """Writes counters and the access log to the store, deletes what is too old, logs jumps of the clock."""
 
     def __init__(self, core: Core, authenticator: Authenticator, sessions: Sessions) -> None:
         self._store = core.store
@@ -42,6 +42,8 @@ class Maintenance:
         self._is_leader = core.engine.leads
         self._source_stats = core.source_stats
         self._retention_days: int = core.settings["webhook_retention_days"]
+        self._access_retention_days: int = core.settings["access_log_retention_days"]
+        self._access_recorder = core.access_recorder
         self._authenticator = authenticator
         self._sessions = sessions
 
@@ -54,17 +56,22 @@ class Maintenance:
                 if self._has_counters():
                     await asyncio.to_thread(self.flush)
                 if turn % _PRUNE_EVERY == 0:
-                    await asyncio.to_thread(self._prune_messages)
+                    await asyncio.to_thread(self._prune)
             except StoreError as error:
                 log.warning("periodic maintenance failed", reason=str(error))
 
     def _has_counters(self) -> bool:
         return bool(
-            self._authenticator.last_used or self._sessions.last_used or self._source_stats.unwritten()
+            self._authenticator.last_used
+            or self._sessions.last_used
+            or self._source_stats.unwritten()
+            or self._access_recorder.has_waiting()
         )
 
     def flush(self) -> None:
-        """Write when keys and sessions were used, and the counters of sources."""
+        """Write the access log, when keys and sessions were used, and the counters of sources."""
+        if self._access_recorder.has_waiting():
+            self._access_recorder.flush()
         used_keys, self._authenticator.last_used = self._authenticator.last_used, {}
         if used_keys:
             self._store.keys.touch(used_keys)
@@ -87,8 +94,8 @@ class Maintenance:
                 follows_after_s=JUMP_CONFIRMED_MS // 1_000,
             )
 
-    def _prune_messages(self) -> None:
-        """Delete messages and their deliveries after the retention period.
+    def _prune(self) -> None:
+        """Delete messages, their deliveries and entries of the access log after their retention period.
 
         A wrong clock must not decide what is too old: after a jump nothing is deleted for a day.
         """
@@ -101,6 +108,8 @@ class Maintenance:
         if self._retention_days:
             self._store.messages.prune(before)
             self._store.deliveries.prune(before)
+        if self._access_retention_days:
+            self._store.access_log.prune(self._clock.now() - self._access_retention_days * DAY_MS)
 
 
 class Delivery:

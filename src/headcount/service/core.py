@@ -27,6 +27,7 @@ from headcount.store.open import Store, open_store
 from headcount.store.shard_sink import ShardSink
 from headcount.store.sqlite import SqliteDatabase
 from headcount.store.stored_secrets import encrypt_plain_secrets
+from headcount.telemetry.access_recorder import AccessRecorder
 from headcount.telemetry.metrics import Metrics
 
 
@@ -42,6 +43,7 @@ class Core:
     appender: GroupCommit
     metrics: Metrics
     source_stats: SourceStats
+    access_recorder: AccessRecorder
 
 
 def build_core(settings: Settings, on_batch: Callable[[], None]) -> Core:
@@ -98,7 +100,8 @@ def _build_without_engine(settings: Settings, on_batch: Callable[[], None]) -> C
     encrypt_plain_secrets(store.database)
     sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
     appender = GroupCommit(store.log, engine.wake, timeout_s)
-    return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats())
+    access_recorder = AccessRecorder(store.access_log, clock.now, enabled=settings["access_log"] == "on")
+    return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats(), access_recorder)
 
 
 def _build_core(settings: Settings, engine: EngineProcess) -> Core:
@@ -112,4 +115,5 @@ def _build_core(settings: Settings, engine: EngineProcess) -> Core:
     encrypt_plain_secrets(store.database)
     sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
     appender = GroupCommit(store.log, engine.wake, settings["request_timeout_s"])
-    return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats())
+    access_recorder = AccessRecorder(store.access_log, clock.now, enabled=settings["access_log"] == "on")
+    return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats(), access_recorder)

@@ -96,4 +96,5 @@ def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -
         "headcount_streams_open": lambda: float(len(broadcaster)),
         "headcount_stream_events": lambda: broadcaster.sent,
         "headcount_database_reconnects": lambda: core.store.database.reconnects,
+        "headcount_access_log_dropped": lambda: core.access_recorder.dropped,
     }

@@ -20,6 +20,7 @@ from headcount.http.cursors import Cursors
 from headcount.http.middleware import Middleware
 from headcount.http.rate_limit import RateLimiter
 from headcount.http.room_quota import RoomQuota
+from headcount.http.routes.access_log import AccessLogContext
 from headcount.http.routes.events import Ingest
 from headcount.http.routes.inbound import InboundHandler
 from headcount.http.routes.privacy import PersonContext
@@ -27,6 +28,7 @@ from headcount.http.routes.retention import PrivacyContext
 from headcount.http.routes.stream import event_of
 from headcount.outbound.broadcast import Broadcaster
 from headcount.outbound.webhooks.endpoints import EndpointManager
+from headcount.service.access_log import RequestAccess
 from headcount.service.core import Core
 from headcount.service.readiness import Readiness
 from headcount.service.runtime import new_nonce
@@ -62,7 +64,7 @@ class Web:
             store, core.rules, self.broadcaster, clock.now, new_secret, settings["timezone"],
             settings["public_url"], settings["api_prefix"], version("headcount"), settings, manager,
             status.process_status, core.source_stats.unwritten, status.recent_events, status.retry_dead_letters,
-            CommandHints(settings), status.completeness, self._cursors.encode,
+            CommandHints(settings), status.completeness, self._cursors.encode, self._cursors.decode,
         )  # fmt: skip
         self.sessions = Sessions(self._pages)
 
@@ -94,6 +96,12 @@ class Web:
                 prefix=settings["api_prefix"],
                 version=version("headcount"),
                 pages=routes(self._pages, self.sessions),
+                on_answer=RequestAccess(
+                    core.access_recorder, settings["api_prefix"], settings["request_timeout_s"]
+                ).on_answer,
+                access_log=AccessLogContext(
+                    core.store.access_log, self._cursors, settings["request_timeout_s"]
+                ),
             )
         )  # fmt: skip
 

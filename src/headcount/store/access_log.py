@@ -4,18 +4,26 @@ Responsible for the entries: writing, finding, renaming and deleting them. Must 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from headcount.kernel.events import Ms
 from headcount.store.database import Connection, Database
+from headcount.store.pseudonyms import Pseudonymizer, pseudonyms_of
 
 _MAX_TEXT_BYTES: Final = 1_024
 """The limit of a name. An index of PostgreSQL has at most 2,700 bytes."""
 _STEP: Final = 1_000
 """Entries that one transaction deletes or renames: others wait for it."""
 _COLUMNS: Final = "number, domain, at_ms, actor_kind, actor, actor_name, action, subject_kind, subject, address, detail, requests"
+_KNOWN_USERS: Final = """
+with given (domain, user_id) as ({keys})
+select g.domain, g.user_id
+from given as g
+where exists (select 1 from stays as s where s.domain = g.domain and s.user_id = g.user_id)
+"""
+"""Served by `stays_by_user`."""
 
 
 class Action(StrEnum):
@@ -59,6 +67,16 @@ class Action(StrEnum):
     ACCESS_LOG_READ = "access_log.read"
     ACCESS_LOG_DROP = "access_log.drop"
     OTHER = "other"
+
+
+READS: Final = frozenset(
+    {
+        Action.MEETING_LIST, Action.MEETING_READ, Action.PERSON_READ, Action.PERSON_SEARCH, Action.PRESENCE_READ,
+        Action.ROOM_LIST, Action.ROOM_READ, Action.USAGE_READ, Action.STREAM_OPEN, Action.SHARE_OPEN, Action.WEBHOOK_READ,
+        Action.PRIVACY_READ, Action.ACCESS_LOG_READ, Action.OTHER,
+    }
+)  # fmt: skip
+"""Actions that change nothing and export nothing. They are written within a second, and all others before their answer."""
 
 
 class ActorType(StrEnum):
@@ -138,21 +156,28 @@ class AccessLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._pseudonyms: Pseudonymizer | None = None
 
     def add(self, entries: Sequence[AccessEntry]) -> None:
-        """Add entries, in bounded transactions."""
-        rows = [_row(entry) for entry in entries]
-        for start in range(0, len(rows), _STEP):
-            with self._database.writing() as connection:
-                connection.write("insert_access", rows[start : start + _STEP])
+        """Add entries in one transaction.
+
+        A pseudonym stands for a user without stays, and for any participant. A request about somebody who was erased, or who
+        is in a data-minimal domain, must not store their id.
+        """
+        known = self._known_users(entries)
+        rows = [_row(entry, self._stored_subject(entry.access, known)) for entry in entries]
+        with self._database.writing() as connection:
+            connection.write("insert_access", rows)
 
     def page(
         self, domain: str, wanted: AccessFilter, limit: int, *, after: int | None = None
     ) -> list[AccessEntry] | None:
         """Return entries of a domain, the newest first: those that follow the entry with the number `after`.
 
-        Return None if the domain has no entry with this number.
+        Return None if the domain has no entry with this number. Entries about a person are found by the id and by the
+        pseudonym.
         """
+        names = self._names(domain, wanted)
         with self._database.reading() as connection:
             place = None
             if after is not None:
@@ -160,7 +185,12 @@ class AccessLog:
                 if row is None:
                     return None
                 place = (int(row[0]), after)
-            return [_entry(*row) for row in select_entries(connection, domain, wanted, limit, place)]
+            found = [
+                _entry(*row)
+                for name in names
+                for row in select_entries(connection, domain, replace(wanted, subject=name), limit, place)
+            ]
+        return sorted(found, key=lambda entry: (entry.at, entry.number), reverse=True)[:limit]
 
     def subjects(self, domain: str, kind: SubjectType, *, after: str = "", limit: int = _STEP) -> list[str]:
         """Return the subjects of a type that follow a text, each once and in order."""
@@ -197,6 +227,47 @@ class AccessLog:
                 return deleted
             deleted += some
             start += _STEP
+
+    def _names(self, domain: str, wanted: AccessFilter) -> list[str | None]:
+        """Return the texts under which a subject is stored."""
+        if wanted.subject is None:
+            return [None]
+        subject = stored_text(wanted.subject)
+        kinds = (SubjectType.USER, SubjectType.PARTICIPANT)
+        people = [
+            self._pseudonym(domain, Subject(kind, subject))
+            for kind in kinds
+            if wanted.subject_type in (None, kind)
+        ]
+        return [*dict.fromkeys((subject, *people))]
+
+    def _known_users(self, entries: Sequence[AccessEntry]) -> set[tuple[str, str]]:
+        """Return those users that entries are about who have stays."""
+        users = {
+            (entry.access.domain, stored_text(entry.access.subject.id))
+            for entry in entries
+            if entry.access.subject is not None and entry.access.subject.type is SubjectType.USER
+        }
+        if not users:
+            return users
+        with self._database.reading() as connection:
+            return {(domain, user) for domain, user in connection.lookup(_KNOWN_USERS, sorted(users))}
+
+    def _stored_subject(self, access: AccessRecord, known: set[tuple[str, str]]) -> Subject | None:
+        if access.subject is None:
+            return None
+        kind, name = access.subject
+        subject = Subject(kind, stored_text(name))
+        is_known_user = kind is SubjectType.USER and (access.domain, subject.id) in known
+        if is_known_user or kind not in (SubjectType.USER, SubjectType.PARTICIPANT):
+            return subject
+        return Subject(kind, self._pseudonym(access.domain, subject))
+
+    def _pseudonym(self, domain: str, subject: Subject) -> str:
+        pseudonyms = self._pseudonyms = self._pseudonyms or pseudonyms_of(self._database)
+        if subject.type is SubjectType.USER:
+            return pseudonyms.user(domain, subject.id)
+        return pseudonyms.participant(domain, "", subject.id)
 
 
 def stored_text(text: str) -> str:
@@ -238,8 +309,8 @@ def select_entries(
     )
 
 
-def _row(entry: AccessEntry) -> tuple[Any, ...]:
-    access, subject = entry.access, entry.access.subject
+def _row(entry: AccessEntry, subject: Subject | None) -> tuple[Any, ...]:
+    access = entry.access
     return (
         access.domain, entry.at, access.actor.type, access.actor.id, access.actor.name, access.action,
         None if subject is None else subject.type, None if subject is None else subject.id,

@@ -27,6 +27,7 @@ SCOPES: Final = ("ingest", "read", "admin")
 LINK_LIFETIME_MS: Final[Ms] = 3_600_000
 SESSION_LIFETIME_MS: Final[Ms] = 30 * DAY_MS
 _SECRET_BYTES: Final = 24
+_SHORT_ID_LENGTH: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class Keys:
     def find(self, text: str) -> Key | None:
         """Return the key with this text, revoked or not."""
         with self._database.reading() as connection:
-            row = connection.row("select_key", id=text[3:11])
+            row = connection.row("select_key", id=key_id_of(text))
         if row is None or not text.startswith("hc_"):
             return None
         key = _key(*row)
@@ -322,6 +323,16 @@ def new_secret() -> str:
 def digest_of(text: str) -> str:
     """Return the stored digest of a secret. A secret is long and random, so one round of SHA-256 is enough."""
     return sha256(text.encode()).hexdigest()
+
+
+def key_id_of(text: str) -> str:
+    """Return the id of the key with this text."""
+    return text[3:11]
+
+
+def short_id(digest: str) -> str:
+    """Return the beginning of the digest of an access token: it identifies the token in the access log."""
+    return digest[:_SHORT_ID_LENGTH]
 
 
 def _key(key_id: str, domain: str, name: str, digest: str, scopes: str, *times: Any) -> Key:

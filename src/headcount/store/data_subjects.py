@@ -23,6 +23,7 @@ from headcount.errors import BadInput
 from headcount.kernel.attributes import AttributeFilter, Attributes, canonical, matches
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
+from headcount.store.access_log import Subject, SubjectType
 from headcount.store.database import Database
 from headcount.store.pseudonyms import pseudonyms_of
 from headcount.store.records import SNAPSHOT, Correction, MeetingRow, StayRow
@@ -64,6 +65,14 @@ class Selector(NamedTuple):
             return f"the attribute {self.key}={self.value}"
         name = "user id" if self.kind is SelectorKind.USER_ID else "participant id"
         return f"the {name} '{self.value}'"
+
+    @property
+    def subject(self) -> Subject:
+        """The type and the id of the subject in the access log, which has no values of attributes."""
+        if self.kind is SelectorKind.ATTRIBUTE:
+            return Subject(SubjectType.ATTRIBUTE, self.key)
+        is_user = self.kind is SelectorKind.USER_ID
+        return Subject(SubjectType.USER if is_user else SubjectType.PARTICIPANT, self.value)
 
 
 def parse_selector(

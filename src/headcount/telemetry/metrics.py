@@ -93,6 +93,7 @@ CATALOG: Final = (
     Definition("headcount_database_up", "1 if the database answered this request in time, else 0", _G),
     Definition("headcount_database_reconnects", "Database connections that were reopened", _C),
     Definition("headcount_clock_ahead_seconds", "How far the service time is ahead of the system clock", _G),
+    Definition("headcount_access_log_dropped", "Accesses that the access log lacks because they could not be stored", _C),
     Definition("headcount_streams_open", "Open event streams of this process", _G),
     Definition("headcount_stream_events", "Events sent to streams", _C),
 )  # fmt: skip

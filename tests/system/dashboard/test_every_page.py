@@ -36,6 +36,8 @@ PAGES = [
     f"/privacy?by=user_id&value=u-ana-{ROOM}",
     "/privacy?by=participant_id&value=nobody",
     "/settings",
+    "/access-log",
+    "/access-log?subject=of-nobody",
     "/nowhere",
     "/sign-in",
 ]

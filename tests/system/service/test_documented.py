@@ -76,7 +76,9 @@ def test_a_setting_is_read_from_each_place_and_the_nearest_wins(setting, tmp_pat
         "usage_attributes": ("plan", "region"),
     }.get(setting.name)
     if value is None:
-        value = {"durability": "normal", "log_level": "debug", "log_format": "json"}.get(setting.name, 1_000)
+        value = {"durability": "normal", "access_log": "off", "log_level": "debug", "log_format": "json"}.get(
+            setting.name, 1_000
+        )
     file = tmp_path / "headcount.toml"
     written = list(value) if isinstance(value, tuple) else value
     file.write_text(f"{setting.name} = {written!r}".replace("'", '"'))

@@ -260,6 +260,9 @@ def manage_privacy(recorder):
     send("deleteLegalHold", number=str(number))
     send("updateDataMinimal", json={"minimal": False})
     send("getDataMinimal")
+    (entry,) = send("listAccessLog", params={"action": "hold.create"})["data"]
+    assert entry["subject"] == {"type": "room", "id": "blue"}
+    send("listAccessLog", status=400, params={"action": "look"})
 
 
 def messages(recorder, uuid):

@@ -17,6 +17,7 @@ from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.errors import BadInput
 from headcount.maintenance.health import MAX_PENDING_COUNTED
 from headcount.outbound.webhooks.client import DeliveryResult
+from headcount.store.access_log import Subject, SubjectType
 from headcount.store.webhooks import (
     SENT_EVENT_TYPES,
     DeliveryState,
@@ -25,6 +26,7 @@ from headcount.store.webhooks import (
     MessageDeliveries,
     RetryType,
 )
+from headcount.telemetry.access_recorder import note_subject
 
 _PAGE_SIZE: Final = 25
 
@@ -49,6 +51,7 @@ async def create(view: View, fields: Mapping[str, str]) -> Response:
         )
     except BadInput as error:
         return await render_settings(view, error=FormError("webhooks", str(error), fields))
+    note_subject(view.request.scope, Subject(SubjectType.WEBHOOK, row.uuid))
     return _redirect(view, row, "created")
 
 

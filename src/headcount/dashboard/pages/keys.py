@@ -19,7 +19,9 @@ from headcount.dashboard.pages.settings import (
 )
 from headcount.dashboard.renderer import TEXTS, View
 from headcount.errors import BadInput
-from headcount.store.credentials import SCOPES, Keys, Role
+from headcount.store.access_log import Subject, SubjectType
+from headcount.store.credentials import SCOPES, Keys, Role, short_id
+from headcount.telemetry.access_recorder import note_subject
 from headcount.telemetry.logging import security_event
 
 _MAX_NAME_LENGTH: Final = 100
@@ -35,6 +37,7 @@ async def create(view: View, fields: Mapping[str, str]) -> Response:
     key, text = await asyncio.to_thread(
         context.store.keys.create, view.domain, name, scopes, view.now, context.new_secret()
     )
+    note_subject(view.request.scope, Subject(SubjectType.KEY, key.id))
     security_event("key_created", created_key_id=key.id, scopes=scopes)
     return await render_settings(view, created=CreatedSecret("keys", name, text))
 
@@ -44,6 +47,7 @@ async def revoke(view: View, fields: Mapping[str, str]) -> Response:
     keys, key_id, keep_shares = view.context.store.keys, fields.get("id", ""), "keep_shares" in fields
     if not await asyncio.to_thread(_revoke, keys, view.domain, key_id, view.now, keep_shares=keep_shares):
         raise NotFound(TEXTS("settings.keys.not_found"))
+    note_subject(view.request.scope, Subject(SubjectType.KEY, key_id))
     security_event("key_revoked", revoked_key_id=key_id)
     return redirect_to_section(view, "keys", "revoked")
 
@@ -54,6 +58,7 @@ async def revoke_session(view: View, fields: Mapping[str, str]) -> Response:
     revoke = view.context.store.access_tokens.revoke
     if await asyncio.to_thread(revoke, view.domain, digest, view.now, keep_shares=keep_shares) is None:
         raise NotFound(TEXTS("settings.sign_ins.not_found"))
+    note_subject(view.request.scope, Subject(SubjectType.SESSION, short_id(digest)))
     return redirect_to_section(view, "sign-ins", "revoked")
 
 

@@ -20,9 +20,11 @@ from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
 from headcount.maintenance.health import STALE_AFTER_MS
+from headcount.store.access_log import Subject, SubjectType
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.meetings import Meetings, PresenceRow
 from headcount.store.records import MeetingRow
+from headcount.telemetry.access_recorder import note_subject
 from headcount.telemetry.logging import security_event
 from headcount.units import exact_duration
 
@@ -101,6 +103,7 @@ async def create_ingest_key(view: View, _: Mapping[str, str]) -> Response:
     key, text = await asyncio.to_thread(
         context.store.keys.create, view.domain, name, ["ingest"], view.now, context.new_secret()
     )
+    note_subject(view.request.scope, Subject(SubjectType.KEY, key.id))
     security_event("key_created", created_key_id=key.id, scopes=["ingest"])
     return await _render(view, first_event_command=_event_command(view, text))
 

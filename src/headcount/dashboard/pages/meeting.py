@@ -29,11 +29,13 @@ from headcount.kernel.events import Event, Ms
 from headcount.kernel.meetings import Entry
 from headcount.reporting.attendance import PersonTotals, totals_of
 from headcount.reporting.explain.meeting import MAX_EVENTS, Explanation, explain_meeting
+from headcount.store.access_log import Subject, SubjectType
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.meetings import Meetings
 from headcount.store.outbox import Message
 from headcount.store.records import MeetingRow
 from headcount.store.webhooks import Attempt
+from headcount.telemetry.access_recorder import note_subject
 
 _TABS: Final = ("people", "events", "explanation", "corrections", "deliveries")
 _EXPLANATION_TABS: Final = ("events", "explanation", "corrections")
@@ -157,6 +159,7 @@ def find(view: View) -> tuple[MeetingRow, str]:
     if successor is None:
         when = local(replaced.superseded, view.zone)
         raise NotFound(TEXTS("meeting.removed", at=f"{when:%d %b %Y} {clock(when)}"))
+    note_subject(view.request.scope, Subject(SubjectType.MEETING, successor.id))
     return successor, meeting_id
 
 

@@ -19,8 +19,10 @@ from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.errors import BadInput
 from headcount.maintenance.erasure_preview import ErasurePreview, preview_erasure
 from headcount.maintenance.person_export import PersonExport, write_zip
+from headcount.store.access_log import Action
 from headcount.store.data_subjects import Selector, SelectorKind, parse_selector
 from headcount.store.erasures import Erasure, Mode, require_selector
+from headcount.telemetry.access_recorder import note_action, note_subject
 from headcount.telemetry.logging import security_event
 
 _CHUNK_BYTES: Final = 262_144
@@ -69,13 +71,15 @@ async def erasures(view: View) -> Response:
 
 async def erase(view: View, fields: Mapping[str, str]) -> Response:
     """POST /dashboard/privacy/erasures: request an erasure."""
-    selector = _selector(fields)
+    selector = _selector(view, fields)
     mode = Mode(query.choice(fields, "mode", tuple(Mode)))
     if selector is None:
         raise NotFound(TEXTS("privacy.nobody"))
     erasure = await asyncio.to_thread(
         view.context.store.erasures.request, view.domain, selector, mode, view.now, view.now, _actor(view)
     )
+    if mode is Mode.PSEUDONYMIZE:
+        note_action(view.request.scope, Action.PRIVACY_PSEUDONYMIZE)
     security_event("erasure_requested", number=erasure.number, mode=mode.value)
     location = f"{view.url('/privacy', requested=erasure.number)}#erasures"
     return RedirectResponse(location, HTTPStatus.SEE_OTHER)
@@ -92,15 +96,19 @@ async def export(view: View) -> Response:
     )
 
 
-def _selector(fields: Mapping[str, str]) -> Selector | None:
+def _selector(view: View, fields: Mapping[str, str]) -> Selector | None:
     """The selector in an address or a form, None if there is none. Raise `BadInput`."""
     value = query.text(fields, "value")
     kind = SelectorKind(query.choice(fields, "by", tuple(SelectorKind)))
-    return None if value is None else parse_selector(**{kind.value: value})
+    if value is None:
+        return None
+    selector = parse_selector(**{kind.value: value})
+    note_subject(view.request.scope, selector.subject)
+    return selector
 
 
 def _person(view: View) -> SelectedPerson | None:
-    selector = _selector(view.query)
+    selector = _selector(view, view.query)
     if selector is None:
         return None
     try:
@@ -124,7 +132,7 @@ def _actor(view: View) -> str:
 
 def _archive(view: View) -> IO[bytes]:
     """The export as a temporary file. Raise `NotFound`."""
-    selector = _selector(view.query)
+    selector = _selector(view, view.query)
     export = None if selector is None else PersonExport(view.context.store, view.domain, selector, view.now)
     if export is None or export.is_empty:
         raise NotFound(TEXTS("privacy.nobody"))

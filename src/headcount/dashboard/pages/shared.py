@@ -25,10 +25,12 @@ from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.reporting.attendance import people_in, totals_of
-from headcount.store.credentials import AccessToken, SubjectKind
+from headcount.store.access_log import Actor, ActorType, Subject, SubjectType
+from headcount.store.credentials import AccessToken, SubjectKind, short_id
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.meetings import Meetings
 from headcount.store.records import DAY_MS, MeetingRow
+from headcount.telemetry.access_recorder import note_actor, note_subject
 
 _ROOM_HISTORY_MS: Final[Ms] = 30 * DAY_MS
 """A shared room shows the meetings of this long."""
@@ -148,6 +150,7 @@ def _find_meeting(view: View, share: AccessToken) -> MeetingRow:
         meeting = meetings.meeting_at(domain, replaced.room, replaced.start)
     if meeting is None or (is_room and not (meeting.room == share.subject and _is_recent(meeting, view.now))):
         raise NotFound(TEXTS("shares.no_meeting"))
+    note_subject(view.request.scope, Subject(SubjectType.MEETING, meeting.id))
     return meeting
 
 
@@ -166,7 +169,13 @@ def _is_recent(meeting: MeetingRow, now: Ms) -> bool:
 
 async def _find_share(view: View) -> AccessToken | None:
     token: str = view.request.path_params["token"]
-    return await asyncio.to_thread(view.context.store.access_tokens.find_share, token, view.now)
+    share = await asyncio.to_thread(view.context.store.access_tokens.find_share, token, view.now)
+    if share is not None:
+        scope = view.request.scope
+        note_actor(scope, share.domain, Actor(ActorType.SHARE, short_id(share.digest), share.name))
+        if share.subject_kind is not None and share.subject is not None:
+            note_subject(scope, Subject(SubjectType(share.subject_kind), share.subject))
+    return share
 
 
 def _render(view: View, share: AccessToken, template: str, **values: Any) -> Response:

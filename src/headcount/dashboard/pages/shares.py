@@ -12,10 +12,12 @@ from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
-from headcount.store.credentials import AccessToken, AccessTokenKind, Role, SubjectKind, digest_of
+from headcount.store.access_log import Subject, SubjectType
+from headcount.store.credentials import AccessToken, AccessTokenKind, Role, SubjectKind, digest_of, short_id
 from headcount.store.meeting_lists import MeetingFilter
 from headcount.store.meetings import Meetings
 from headcount.store.records import DAY_MS
+from headcount.telemetry.access_recorder import note_subject
 from headcount.telemetry.logging import security_event
 
 _LIFETIMES: Final[Mapping[str, Ms | None]] = {
@@ -51,6 +53,7 @@ async def create(view: View, fields: Mapping[str, str]) -> Response:
         NEVER if lifetime is None else view.now + lifetime, kind, name, "masked" in fields, parent,
     )  # fmt: skip
     await asyncio.to_thread(context.store.access_tokens.add_share, share)
+    note_subject(view.request.scope, Subject(SubjectType(kind), name))
     security_event("share_created", about=str(kind), masked=share.masked)
     # The link shows times in the time zone of its creator.
     address = view.absolute_url(f"/shared/{secret}", timezone=view.timezone)
@@ -63,6 +66,7 @@ async def revoke(view: View, fields: Mapping[str, str]) -> Response:
     digest = fields.get("digest", "").replace("\0", "")
     if not await asyncio.to_thread(view.context.store.access_tokens.revoke_share, view.domain, digest):
         raise NotFound(TEXTS("shares.not_found"))
+    note_subject(view.request.scope, Subject(SubjectType.SHARE, short_id(digest)))
     security_event("share_revoked")
     return redirect_to_section(view, "shares", "revoked")
 

@@ -17,8 +17,10 @@ from headcount.http.operations import operation
 from headcount.http.params import ATTRIBUTES, INCLUDE, LIMIT, Param, PathParam, attribute_filters
 from headcount.http.schemas import Meeting, Meetings, Participants, UserMeetings
 from headcount.http.serializer import Serializer, encode, meetings_in_chunks, rfc3339
+from headcount.store.access_log import Subject, SubjectType
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.records import MeetingRow, SupersededMeeting
+from headcount.telemetry.access_recorder import note_subject
 
 Query = Any
 
@@ -250,6 +252,7 @@ def find_meeting(context: QueryContext, domain: str, request: Request) -> tuple[
             f"The meeting {meeting_id} was removed at {rfc3339(replaced.superseded)}:"
             " late events showed that it did not take place"
         )
+    note_subject(request.scope, Subject(SubjectType.MEETING, successor.id))
     before, _, after = request.scope["path"].rpartition(f"/meetings/{meeting_id}")
     return successor, {"content-location": f"{before}/meetings/{successor.id}{after}"}
 

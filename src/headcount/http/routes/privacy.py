@@ -40,9 +40,11 @@ from headcount.maintenance.person_tables import (
     ExportedShare,
     ExportedStay,
 )
+from headcount.store.access_log import Action
 from headcount.store.data_subjects import Selector, SelectorKind, parse_selector
 from headcount.store.erasures import Erasure, Mode, State
 from headcount.store.open import Store
+from headcount.telemetry.access_recorder import note_action, note_subject
 from headcount.telemetry.logging import security_event
 
 _MAX_BODY_BYTES: Final = 65_536
@@ -171,6 +173,7 @@ def export_person(context: PersonContext, request: Request, body: bytes) -> Answ
     The answer has an array for each table. The CLI and the dashboard export the same as CSV, too.
     """
     selector = selector_of(decode(body, _SELECTOR))
+    note_subject(request.scope, selector.subject)
     export = PersonExport(context.store, domain_of(request), selector, context.now())
     if export.is_empty:
         raise not_found(f"Nothing is stored about {selector.description}: check the spelling")
@@ -193,6 +196,8 @@ def create_erasure(context: PersonContext, request: Request, body: bytes) -> Ans
     wanted = decode(body, _ERASURE)
     selector, domain, now = selector_of(wanted), domain_of(request), context.now()
     mode = Mode.ERASE if wanted.mode is UNSET else _mode(wanted.mode)
+    note_subject(request.scope, selector.subject)
+    note_action(request.scope, _action(mode, is_preview=wanted.dry_run is True))
     by = f"key {request.state.key.id}"
     try:
         if wanted.dry_run is True:
@@ -262,6 +267,12 @@ def selector_of(person: PersonSelector) -> Selector:
         return parse_selector(**given)
     except BadInput as error:
         raise invalid(str(error)) from error
+
+
+def _action(mode: Mode, *, is_preview: bool) -> Action:
+    if is_preview:
+        return Action.PRIVACY_READ
+    return Action.PRIVACY_ERASE if mode is Mode.ERASE else Action.PRIVACY_PSEUDONYMIZE
 
 
 def _mode(text: str) -> Mode:

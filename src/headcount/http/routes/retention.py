@@ -24,9 +24,11 @@ from headcount.http.schemas import Count, DateTime, Schema, choice, doc
 from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.events import Ms
 from headcount.sources.event_format import UNDECODABLE
+from headcount.store.access_log import Subject, SubjectType
 from headcount.store.data_minimal import DataMinimal
 from headcount.store.database import in_thread
 from headcount.store.retention import MAX_DAYS, HoldKind, LegalHold, Retention, RetentionRule, new_rule
+from headcount.telemetry.access_recorder import note_subject
 from headcount.telemetry.logging import security_event
 
 _BODY_TIMEOUT_S: Final = 30
@@ -247,6 +249,7 @@ async def create_hold(context: PrivacyContext, request: Request) -> ShownLegalHo
         context.retention.create_hold, domain_of(request), HoldKind(body.kind), body.subject, body.reason, context.now(),
         _actor(request),
     )  # fmt: skip
+    note_subject(request.scope, Subject(SubjectType(hold.kind), hold.subject))
     security_event("legal_hold_created", hold=hold.number, about=body.kind)
     return _hold(hold)
 
@@ -266,6 +269,7 @@ async def release_hold(context: PrivacyContext, request: Request) -> ShownLegalH
         raise not_found(
             f"No legal hold in force has the number {text[:50]}: list them with GET /privacy/holds"
         )
+    note_subject(request.scope, Subject(SubjectType(released.kind), released.subject))
     security_event("legal_hold_released", hold=number)
     return _hold(released)
 

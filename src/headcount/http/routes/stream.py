@@ -27,8 +27,10 @@ from headcount.kernel.rules import NEVER
 from headcount.outbound import sse
 from headcount.outbound.broadcast import KEY_REVOKED, PAGE, SHUTDOWN, SLOW_CONSUMER, Broadcaster, Listener
 from headcount.outbound.payloads import encode
+from headcount.store.access_log import Actor, ActorType
 from headcount.store.database import in_thread
 from headcount.store.outbox import Message, MessageType
+from headcount.telemetry.access_recorder import note_actor
 
 # A page of another origin may read the stream: the key decides, and never a cookie.
 _HEADERS: Final = {**sse.HEADERS, "access-control-allow-origin": "*"}
@@ -93,6 +95,7 @@ async def stream(streaming: Streaming, request: Request) -> Response:
     broadcaster = streaming.broadcaster
     token = _token(request)
     key = await streaming.authenticator.authorize(token, "read")
+    note_actor(request.scope, key.domain, Actor(ActorType.KEY, key.id, key.name))
     listener = _listener(request, key.domain, token, streaming.cursors)
     if request.method == "HEAD":
         return Response(headers=_HEADERS)

@@ -24,6 +24,7 @@ from headcount.http.params import LIMIT, Param, PathParam, one_of
 from headcount.http.schemas import Count, DateTime, Schema, Timestamp, choice, doc
 from headcount.http.serializer import encode, rfc3339
 from headcount.outbound.webhooks.endpoints import EndpointManager
+from headcount.store.access_log import Subject, SubjectType
 from headcount.store.database import time_limit
 from headcount.store.webhooks import (
     DEFAULT_EVENT_TYPES,
@@ -35,6 +36,7 @@ from headcount.store.webhooks import (
     MessageDeliveries,
     RetryType,
 )
+from headcount.telemetry.access_recorder import note_subject
 
 _BODY_TIMEOUT_S: Final = 30
 _STORE_TIMEOUT_S: Final = 30
@@ -214,7 +216,9 @@ async def create_webhook(manager: EndpointManager, request: Request) -> Webhook:
 
     Its URL must answer the ping, a POST of `{"test":"test"}`, with 200. It gets the events from then on.
     """
-    return _webhook(await manager.create(domain_of(request), await _json_object(request)))
+    endpoint = await manager.create(domain_of(request), await _json_object(request))
+    note_subject(request.scope, Subject(SubjectType.WEBHOOK, endpoint.uuid))
+    return _webhook(endpoint)
 
 
 @operation(
