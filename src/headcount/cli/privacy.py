@@ -131,7 +131,7 @@ def _erase(
     yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     from headcount.maintenance.erase import carry_out, require_own_log, wait_until_done  # noqa: PLC0415 - likewise
-    from headcount.maintenance.person_export import PersonExport  # noqa: PLC0415 - help does not need it
+    from headcount.maintenance.erasure_preview import preview_erasure  # noqa: PLC0415 - help does not need it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.data_subjects import parse_selector  # noqa: PLC0415 - likewise
     from headcount.store.erasures import Mode, State  # noqa: PLC0415 - likewise
@@ -142,13 +142,17 @@ def _erase(
     store = existing_store(settings, read_only=dry_run)
     try:
         clock = new_clock(store.log.end()[1])
-        export = PersonExport(store, settings["domain"], selector, clock.now())
-        counts = {table.name: sum(1 for _ in table.rows) for table in export.tables()}
+        preview = preview_erasure(store, settings["domain"], selector, clock.now())
+        if preview.holds:
+            numbers = ", ".join(str(hold.number) for hold in preview.holds)
+            note(
+                f"Legal holds protect data of this person: {numbers}. 'headcount privacy hold list' shows them."
+            )
         if dry_run:
-            _show_erasure({"mode": mode, "dry_run": True, "counts": counts}, as_json=as_json)
+            _show_erasure({"mode": mode, "dry_run": True, "counts": preview.counts}, as_json=as_json)
             return
         require_own_log(store)
-        if export.is_empty:
+        if not any(preview.counts.values()):
             note(
                 f"The domain '{settings['domain']}' has nothing about {selector.description} now."
                 " The request also applies to backups and events that arrive later."
@@ -156,7 +160,7 @@ def _erase(
         if not yes:
             click.confirm(
                 f"{mode.capitalize()} {selector.description} in the domain '{settings['domain']}'"
-                f" ({counts['stays']:,} stays)? This cannot be undone",
+                f" ({preview.counts['stays']:,} stays)? This cannot be undone",
                 abort=True,
                 err=True,
             )

@@ -46,6 +46,7 @@ from headcount.store.data_subjects import DataSubject, DataSubjects, Selector, S
 from headcount.store.open import Store
 from headcount.store.outbox import Message, MessageType
 from headcount.store.provenance import Sender, SenderKind
+from headcount.store.pseudonyms import pseudonyms_of
 from headcount.store.records import KINDS, SNAPSHOT, Correction, Origin, StayRow
 from headcount.store.webhooks import Endpoint, MessageDeliveries
 from headcount.terminal import escape_formula
@@ -232,20 +233,16 @@ class PersonExport:
                     )
 
     def _access_subjects(self) -> Iterator[Subject]:
-        """Yield what stands for the person in the access log: what selects them, and ids of participants."""
-        kind, value, key = self.selector
-        ids: set[str] = set().union(*self.subject.participants.values())
-        match kind:
-            case SelectorKind.USER_ID:
-                yield from (Subject(SubjectType.USER, user) for user in sorted(self.subject.users))
-            case SelectorKind.PARTICIPANT_ID:
-                ids.add(value)
-            case SelectorKind.ATTRIBUTE:
-                yield Subject(SubjectType.ATTRIBUTE, f"{key}={value}")
-        log, after = self._store.access_log, ""
-        while page := log.subjects(self.subject.domain, SubjectType.PARTICIPANT, after=after):
+        """Yield what stands for the person in the access log, which has pseudonyms of participants."""
+        domain, log, after = self.subject.domain, self._store.access_log, ""
+        if self.selector.kind is SelectorKind.USER_ID:
+            yield self.selector.subject
+        pseudonym = pseudonyms_of(self._store.database).participant
+        ids = set().union(*self.subject.participants.values(), {self.selector.value})
+        names = {pseudonym(domain, "", one) for one in ids} | ids
+        while page := log.subjects(domain, SubjectType.PARTICIPANT, after=after):
             after = page[-1]
-            yield from (Subject(SubjectType.PARTICIPANT, one) for one in page if one in ids)
+            yield from (Subject(SubjectType.PARTICIPANT, one) for one in page if one in names)
 
 
 def as_json(export: PersonExport) -> Iterator[bytes]:

@@ -25,6 +25,7 @@ from headcount.http.schemas import Count, DateTime, Schema, choice, doc
 from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.attributes import text_of
 from headcount.kernel.events import Ms
+from headcount.maintenance.erase import require_own_log
 from headcount.maintenance.erasure_preview import ErasurePreview, preview_erasure
 from headcount.maintenance.person_export import PersonExport, as_json
 from headcount.maintenance.person_tables import (
@@ -203,6 +204,7 @@ def create_erasure(context: PersonContext, request: Request, body: bytes) -> Ans
         if wanted.dry_run is True:
             preview = preview_erasure(context.store, domain, selector, now)
             return encode(_preview(selector, mode, preview, now, by)), {}
+        require_own_log(context.store)
         erasure = context.store.erasures.request(domain, selector, mode, now, now, by)
     except BadInput as error:
         raise invalid(str(error)) from error
