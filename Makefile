@@ -106,6 +106,7 @@ bench: $(STAMP)  ## run all benchmarks, and print their tables and that of the k
 	$(BIN)/python bench/stream.py
 	$(BIN)/python bench/sources.py
 	$(BIN)/python bench/webhooks.py
+	$(BIN)/python bench/erasure.py
 	$(BIN)/python bench/figures.py
 
 bench-cluster: $(STAMP)  ## measure a cluster on this machine: Kafka, Spark and PostgreSQL

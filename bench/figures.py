@@ -55,6 +55,7 @@ FIGURES = {
     "min_participants": Figure("`/meetings?min_participants=3`, 1 M meetings", "100–116", 20, "ms"),
     "min_duration": Figure("`/meetings?min_duration=60`, 1 M meetings", "100–116", 20, "ms"),
     "datasette": _at_least("100 meetings with participants, against Datasette over HTTP", "1.8", 4, "times"),
+    "erasure": Figure("erasing a person with 10,000 stays, while serving", "–", 10, "s"),
     "webhooks": _at_least("messages to 100 endpoints, against the bare client", "0.68", 0.8, "times"),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ were not known, the request continues.
 Responsible for the order of these steps. Must not know what is removed from a row (`redaction.py`), nor SQL.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,7 +25,7 @@ from headcount.kernel.rules import NEVER
 from headcount.store.data_subjects import DataSubjects, Selector, SelectorKind
 from headcount.store.database import Database
 from headcount.store.erasure_list import ErasureList
-from headcount.store.erasure_slices import RoomSlice, SliceEntry, Slices
+from headcount.store.erasure_slices import Rewrite, RoomSlice, SliceEntry, Slices
 from headcount.store.erasure_texts import Mentions, scrub
 from headcount.store.erasures import ErasedParticipant, Erasure, Erasures, Mode, State, new_participant
 from headcount.store.log import Log
@@ -32,9 +33,11 @@ from headcount.store.pseudonyms import hash_selector, pseudonyms_of
 from headcount.store.records import SNAPSHOT, RoomKey, StoredEntry
 from headcount.store.usage.queries import usage_attributes
 
+_ROOMS: Final = 10
+"""Rooms of which one transaction rewrites a slice."""
 _PARTICIPANTS: Final = 1_000
 """Participants of one room that a slice looks for."""
-_REWRITTEN: Final = 300
+_REWRITTEN: Final = 150
 """About as many entries are rewritten in one transaction, so that nobody waits for it."""
 _ENTRIES_PER_STEP: Final = 5_000
 
@@ -137,7 +140,7 @@ class Eraser:
                     found[key] = self._new(meant, entry.room, who)
                 elif known is not None and entry.at <= known.erased:
                     if entry.at <= known.until or self._is_in_visit(known, entry, visits, closed):
-                        people[who] = self._how(known)._replace(until=NEVER)
+                        people[who] = self._how(known, self._counted())._replace(until=NEVER)
             if people:
                 own = self._slices.entry(entry.position)
                 part = RoomSlice(entry.domain, entry.room, entry.at - 1, entry.at, [own], [], [], [], [], [])
@@ -218,7 +221,7 @@ class Eraser:
         if pending is not None:
             self._search_further(pending)
             return True
-        unfinished = self._erasures.unfinished(_PARTICIPANTS)
+        unfinished = self._erasures.unfinished(_ROOMS, _PARTICIPANTS)
         if unfinished:
             self._rewrite(unfinished, cursor)
             return True
@@ -280,23 +283,47 @@ class Eraser:
                 (entry.domain, entry.room, entry.at, *one) for entry in page for one in _participants(entry)
             ]
 
-    def _rewrite(self, unfinished: Sequence[ErasedParticipant], cursor: int) -> None:
-        """Rewrite one slice of a room."""
+    def _rewrite(self, unfinished: Sequence[Sequence[ErasedParticipant]], cursor: int) -> None:
+        """Rewrite a slice of each room, as many rooms as are changed in a short transaction."""
+        rewrites: list[Rewrite] = []
+        changed = Counter[int]()
+        for of_room in unfinished:
+            rewrite = self._slice(of_room, cursor)
+            rewrites.append(rewrite)
+            changed[of_room[0].erasure] += len(rewrite.entries)
+            if changed.total() >= _REWRITTEN:
+                break
+        for number, entries in changed.items():
+            stays = sum(
+                row is None
+                for one in rewrites
+                if one.progress[0].erasure == number
+                for row in one.batch.stays.values()
+            )
+            self._requests[number] = self._requests[number].counting({"entries": entries, "stays": stays})
+        self._slices.write(rewrites, [self._requests[number] for number in changed], self._epoch)
+        for rewrite in rewrites:
+            first = rewrite.progress[0]
+            self._evict((first.domain, first.room))
+            erased = self._policies[first.domain].erased
+            erased.update({(one.room, one.pseudonym): one for one in rewrite.progress})
+
+    def _slice(self, unfinished: Sequence[ErasedParticipant], cursor: int) -> Rewrite:
+        """Return what replaces the next slice of a room."""
         first = unfinished[0]
         domain, room, after = first.domain, first.room, first.erased
+        counted = self._counted()
         people: dict[str, Redacted] = {}
         for one in unfinished:  # a part may be done, so that the pseudonym stands there
-            people[one.participant_id or one.pseudonym] = people[one.pseudonym] = self._how(one)
+            people[one.participant_id or one.pseudonym] = people[one.pseudonym] = self._how(one, counted)
         end = self._slices.end(domain, room, after)
         part = self._slices.read(domain, room, after, end, list(people))
         own = [entry for entry in part.entries if entry.participant_id in people]
-        if (
-            len(own) > _REWRITTEN
-            and (mark := self._slices.mark_from(domain, room, own[_REWRITTEN].at)) is not None
-            and mark < end
-        ):
-            end = mark
-            part = self._slices.read(domain, room, after, end, list(people))
+        if len(own) > _REWRITTEN:
+            mark = self._slices.mark_from(domain, room, own[_REWRITTEN].at)
+            if mark is not None and mark < end:
+                end = mark
+                part = self._slices.read(domain, room, after, end, list(people))
         rewrite, visits, texts = redact_slice(part, people, self._pseudonyms, cursor)
         is_last = end == NEVER
         for one in unfinished:
@@ -307,12 +334,12 @@ class Eraser:
                 one._replace(state=int(is_last), erased=end, closed=closed, texts=_joined(one.texts, found))
             )
         rewrite.batch.checkpoints[domain, room] = None
-        self._slices.write(rewrite, self._epoch)
-        self._evict((domain, room))
-        policy = self._policies[domain]
-        policy.erased.update({(one.room, one.pseudonym): one for one in rewrite.progress})
-        stays = sum(row is None for row in rewrite.batch.stays.values())
-        self._count(first.erasure, {"entries": len(rewrite.entries), "stays": stays})
+        return rewrite
+
+    def _counted(self) -> frozenset[str]:
+        """Return the attributes by which usage is counted: they stay."""
+        with self._database.reading() as connection:
+            return frozenset(usage_attributes(connection))
 
     def _scrub_further(self, erasure: Erasure, now: Ms) -> None:
         """Rewrite one page of other texts. At the end, the request is done."""
@@ -353,10 +380,8 @@ class Eraser:
     def _hash(self, domain: str, kind: SelectorKind, value: str) -> str:
         return hash_selector(self._pseudonyms.selector_key, domain, kind, "", value)
 
-    def _how(self, one: ErasedParticipant) -> Redacted:
+    def _how(self, one: ErasedParticipant, counted: frozenset[str]) -> Redacted:
         erasure = self._requests[one.erasure]
-        with self._database.reading() as connection:
-            counted = set(usage_attributes(connection))
         return Redacted(
             one.pseudonym, partial(self._covers, one), one.user_pseudonym, one.until, counted - {erasure.attribute},
             erasure.attribute in counted,

@@ -14,7 +14,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.journal import FIRST_MARK, Mark
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, LeadershipLost
-from headcount.store.erasures import ErasedParticipant, write_participants
+from headcount.store.erasures import ErasedParticipant, Erasure, write_participants, write_progress
 from headcount.store.projections import write_rows
 from headcount.store.records import BatchChanges, PendingStayRow, StayRow, decode_mark
 from headcount.store.sources import ExcludedParticipant
@@ -137,25 +137,34 @@ class Slices:
             [ExcludedParticipant(domain, *row) for row in excluded],
         )  # fmt: skip
 
-    def write(self, rewrite: Rewrite, epoch: int) -> None:
-        """Write what replaces rows of a slice in one transaction. Raise `LeadershipLost` if another engine leads."""
+    def write(self, rewrites: Sequence[Rewrite], erasures: Iterable[Erasure], epoch: int) -> None:
+        """Write what replaces rows of slices of different rooms, and the progress of requests, in one transaction.
+
+        Raise `LeadershipLost` if another engine leads.
+        """
         with self._database.writing() as connection:
-            if connection.run("advance_cursor", cursor=rewrite.batch.cursor, epoch=epoch) != 1:
+            if connection.run("advance_cursor", cursor=rewrites[0].batch.cursor, epoch=epoch) != 1:
                 raise LeadershipLost("another process runs the engine now")
             erase_deleted = self._database.dialect.get("erase_deleted")
             if erase_deleted is not None:
                 connection.run_text(erase_deleted)
-            write_entries(connection, rewrite.entries)
-            write_rows(connection, rewrite.batch)
-            connection.write(
-                "delete_excluded_participant",
-                [(old.domain, old.room, old.at, old.participant_id, old.kind) for old, _ in rewrite.excluded],
-            )
-            connection.write("insert_excluded_participant", [new for _, new in rewrite.excluded])
+            write_entries(connection, [pair for one in rewrites for pair in one.entries])
+            write_rows(connection, *(one.batch for one in rewrites))
+            excluded = [pair for one in rewrites for pair in one.excluded]
+            if excluded:
+                keys = [(old.domain, old.room, old.at, old.participant_id, old.kind) for old, _ in excluded]
+                connection.write("delete_excluded_participant", keys)
+                connection.write("insert_excluded_participant", [new for _, new in excluded])
             connection.write(
                 "update_erased_participant",
-                [(one.state, one.erased, one.closed, one.texts, *one[:3]) for one in rewrite.progress],
+                [
+                    (one.state, one.erased, one.closed, one.texts, *one[:3])
+                    for rewrite in rewrites
+                    for one in rewrite.progress
+                ],
             )
+            for erasure in erasures:
+                write_progress(connection, erasure)
 
     def redact(
         self,

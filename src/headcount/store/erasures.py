@@ -5,8 +5,8 @@ A request names a person by a keyed hash. What selects the person in plain text 
 Responsible for these two tables, and for the list outside of the store. Must not know how data are rewritten.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -59,6 +59,11 @@ class Erasure:
     finished: Ms | None = None
     counts: dict[str, int] = field(default_factory=dict)
     list_key: str | None = None
+
+    def counting(self, counts: Mapping[str, int]) -> "Erasure":
+        """Return the request with more changes counted."""
+        names = {**self.counts, **counts}
+        return replace(self, counts={name: self.counts.get(name, 0) + counts.get(name, 0) for name in names})
 
     @property
     def subject(self) -> Selector | None:
@@ -144,25 +149,23 @@ class Erasures:
             rows = connection.rows("select_participants_of_erasure", erasure=number)
         return [ErasedParticipant(*row) for row in rows]
 
-    def unfinished(self, limit: int) -> list[ErasedParticipant]:
-        """Return participants of one room with entries to rewrite, all with the same progress; none if there are none."""
+    def unfinished(self, rooms: int, limit: int) -> list[list[ErasedParticipant]]:
+        """Return participants with entries to rewrite, of some rooms. Those of a room have the same progress."""
         with self._database.reading() as connection:
-            row = connection.row("select_unfinished_room")
-            if row is None:
-                return []
-            domain, room, erased = row
-            rows = connection.rows(
-                "select_unfinished_participants", domain=domain, room=room, erased=erased, limit=limit
-            )
-        return [ErasedParticipant(*row) for row in rows]
+            return [
+                [
+                    ErasedParticipant(*row)
+                    for row in connection.rows(
+                        "select_unfinished_participants", domain=domain, room=room, erased=erased, limit=limit
+                    )
+                ]
+                for domain, room, erased in connection.rows("select_unfinished_rooms", limit=rooms)
+            ]
 
     def update(self, erasure: Erasure) -> None:
         """Store the progress of a request."""
         with self._database.writing() as connection:
-            connection.run(
-                "update_erasure", number=erasure.number, state=erasure.state.value, selector=erasure.selector,
-                finished=erasure.finished, counts=msgspec.json.encode(erasure.counts).decode(),
-            )  # fmt: skip
+            write_progress(connection, erasure)
 
     def finish(self, erasure: Erasure) -> None:
         """Delete what is in plain text about a request, which is done."""
@@ -174,6 +177,14 @@ class Erasures:
         """Add participants to erase."""
         with self._database.writing() as connection:
             write_participants(connection, participants)
+
+
+def write_progress(connection: Connection, erasure: Erasure) -> None:
+    """Write the progress of a request in the current transaction."""
+    connection.run(
+        "update_erasure", number=erasure.number, state=erasure.state.value, selector=erasure.selector,
+        finished=erasure.finished, counts=msgspec.json.encode(erasure.counts).decode(),
+    )  # fmt: skip
 
 
 def new_participant(

@@ -54,13 +54,14 @@ select domain, room, pseudonym, erasure, state, users, user_pseudonym, until_ms,
 from erased_participants
 where domain = :domain
 
--- name: select_unfinished_room
--- Served by unfinished_erased_participants. A room from which some are erased, at the earliest progress.
-select domain, room, erased_ms
+-- name: select_unfinished_rooms
+-- Served by unfinished_erased_participants. Rooms from which some are erased, and their earliest progress.
+select domain, room, min(erased_ms)
 from erased_participants
 where state = 0
-order by state, domain, room, erased_ms
-limit 1
+group by domain, room
+order by domain, room
+limit :limit
 
 -- name: select_unfinished_participants
 -- Served by unfinished_erased_participants.
