@@ -1,6 +1,8 @@
 """Secrets of sources and webhooks are encrypted, if there is a key."""
 
+import itertools
 import os
+import threading
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +164,36 @@ def test_a_rotation_without_the_old_key_changes_nothing(url):
     store.database.keyring = Keyring(old)
     assert everything_readable(store)
     store.close()
+
+
+def test_a_rotation_loses_no_change_of_another_process(url):
+    old, new = new_key(), new_key()
+    rotating, changing = open_store(url), open_store(url, keyring=Keyring(f"{old},{new}"))
+    fill(changing)
+    done = threading.Event()
+
+    def rotate():
+        for first, second in itertools.cycle([(new, old), (old, new)]):
+            is_last = done.is_set()
+            rotating.database.keyring = Keyring(f"{first},{second}")
+            rotate_secrets(rotating.database)
+            if is_last:
+                return
+
+    thread = threading.Thread(target=rotate)
+    thread.start()
+    for number in range(100):
+        changing.sources.change(replace(SOURCE, secrets=(f"secret {number}",)))
+        changing.endpoints.change(replace(ENDPOINT, basic_auth=f"auth {number}"))
+        assert changing.sources.find("token-1").secrets == (f"secret {number}",)
+        assert changing.endpoints.find("acme", "uuid-1").basic_auth == f"auth {number}"
+    done.set()
+    thread.join()
+    assert changing.sources.find("token-1").secrets == ("secret 99",)
+    assert changing.endpoints.find("acme", "uuid-1").basic_auth == "auth 99"
+    assert len(count_secrets_by_key(changing.database)) == 1
+    rotating.close()
+    changing.close()
 
 
 def test_an_encrypted_value_is_worthless_in_another_row(store):
