@@ -336,3 +336,11 @@ def test_the_attributes_of_a_stay_are_merged_as_the_page_shows():
         ]
         (meeting,) = meetings_of(events, as_of=minute * 60_000 + 60_000)
         assert [entry.attributes for entry in meeting.participants] == [canonical(merged)]
+
+
+def test_the_page_for_data_protection_officers_has_every_table_of_the_database():
+    schema = (ROOT / "src/headcount/store/sql/migrations/0001-schema.sql").read_text()
+    page = (ROOT / "docs/explanation/data-protection.md").read_text()
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
+    described = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert described == set(re.findall(r"^create table (\w+)", schema, re.MULTILINE))

@@ -9,6 +9,7 @@ Responsible for finding and rewriting these rows. Must not know why somebody is 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import unquote_plus
@@ -17,9 +18,10 @@ import msgspec
 
 from headcount.store.access_log import AccessLog, SubjectType
 from headcount.store.credentials import digest_of
+from headcount.store.data_subjects import SelectorKind
 from headcount.store.database import Connection, Database
 from headcount.store.erasures import ErasedParticipant, Erasure
-from headcount.store.pseudonyms import Pseudonymizer
+from headcount.store.pseudonyms import Pseudonymizer, hash_selector, pseudonyms_of
 
 _PAGE: Final = 500
 _SHORT: Final = 4
@@ -35,7 +37,8 @@ Counts = Mapping[str, int]
 class Mentions:
     """How erased people may be mentioned: by the participants of a room, and by other texts.
 
-    `users` are the user ids, with what replaces each.
+    `users` are the user ids, with what replaces each. `user_hash` returns the hash of a user id, and `digest` is that of the
+    person, if a user id selected them.
     """
 
     domain: str
@@ -46,6 +49,8 @@ class Mentions:
     users: dict[str, str] = field(default_factory=dict)
     phrases: frozenset[str] = frozenset()
     """Those of the texts that are several words."""
+    user_hash: Callable[[str], str] = str
+    digest: str | None = None
 
     @classmethod
     def of(
@@ -63,13 +68,18 @@ class Mentions:
             texts.add(erasure.selector)
         names = {one.pseudonym for one in participants} | {one.user_pseudonym for one in participants}
         users: dict[str, str] = {}
-        if erasure.kind == "user_id" and erasure.selector is not None:
+        if erasure.kind is SelectorKind.USER_ID and erasure.selector is not None:
             users[erasure.selector] = pseudonyms.user(erasure.domain, erasure.selector)
         user = next((one.user_pseudonym for one in participants if one.user_pseudonym is not None), None)
         covers_all = any(not one.users for one in participants)
         texts -= {*names, ""}
         phrases = frozenset(text for text in texts if _WORDS.search(text))
-        return cls(erasure.domain, by_room, frozenset(texts), user, covers_all, users, phrases)
+        key = erasure.list_key or pseudonyms.selector_key
+        user_hash = partial(hash_selector, key, erasure.domain, SelectorKind.USER_ID, "")
+        digest = erasure.digest if erasure.kind is SelectorKind.USER_ID else None
+        return cls(
+            erasure.domain, by_room, frozenset(texts), user, covers_all, users, phrases, user_hash, digest
+        )  # fmt: skip
 
     def redact(self, room: str, stay: dict[str, Any]) -> bool:
         """Remove a person from an object with `participant_id` and maybe names. Return whether it was about one."""
@@ -249,8 +259,14 @@ def _shares(database: Database, mentions: Mentions) -> Iterator[Counts]:
 
 def _access_log(database: Database, mentions: Mentions) -> Iterator[Counts]:
     """Rename people in the access log, which records who looked at them."""
-    access = AccessLog(database)
-    for user, pseudonym in mentions.users.items():
+    access, pseudonyms = AccessLog(database), pseudonyms_of(database)
+    users, after = dict(mentions.users), ""
+    # Of an erasure that is read from the list, only the hash of the user id is known.
+    while mentions.digest and (page := access.subjects(mentions.domain, SubjectType.USER, after=after)):
+        after = page[-1]
+        found = (user for user in page if mentions.user_hash(user) == mentions.digest)
+        users |= {user: pseudonyms.user(mentions.domain, user) for user in found}
+    for user, pseudonym in users.items():
         yield {"access_log": access.rename_subject(mentions.domain, SubjectType.USER, user, pseudonym)}
     people = dict(pair for room in mentions.pseudonyms.values() for pair in room.items())
     after = ""
