@@ -157,17 +157,22 @@ def reset(*, settings: Settings, yes: bool, as_json: bool) -> None:
     if yes:
         migrate(database)
     lost = reset_unreadable_secrets(database) if yes else unreadable_secrets(database)
-    sources, webhooks = _names(store_on(database), lost)
-    database.close()
+    store = store_on(database)
+    sources, webhooks = _names(store, lost)
     if yes:
+        for domain in store.keys.domains():
+            record_access(store, settings, domain, "encryption_key.reset")
         audit(settings)
         _log_event("encryption_reset", sources=len(sources), webhooks=len(webhooks))
+    database.close()
     if as_json:
         emit({"replaced": yes, "sources": sources, "webhooks": webhooks, "store": lost.store})
         return
     if not (sources or webhooks or lost.store):
         echo("The configured keys decrypt all secrets.")
         return
+    if lost.store:
+        echo("the secret of the store")
     echo(*(f"source {one['name']} of domain {one['domain']}" for one in sources))
     echo(*(f"webhook {one['uuid']} of domain {one['domain']}: {one['url']}" for one in webhooks))
     if not yes:

@@ -136,13 +136,11 @@ def _encryption(store: Store, settings: Settings) -> Line:
     if file and Path(file).stat().st_mode & _EVERYBODY:
         return Line("encryption", False, f"every user can read the encryption keys. Run: chmod 600 {file}")
     if plain:
-        problem = (
-            f"{plain:,} secrets are in plain text. Restart the server, or run 'headcount encryption rotate'"
-        )
+        problem = f"values in plain text: {plain:,}. Restart the server, or run 'headcount encryption rotate'"
         return Line("encryption", False, problem)
-    old = ", ".join(f"{number:,} with {key}" for key, number in sorted(found.items()) if key != keys[0])
-    more = f", and {old}. 'headcount encryption rotate' encrypts all with the first key" if old else ""
-    return Line("encryption", True, f"{found[keys[0]]:,} secrets are encrypted with the key {keys[0]}{more}")
+    counts = ", ".join(f"{number:,} with the key {key}" for key, number in sorted(found.items(), key=str))
+    fix = ". 'headcount encryption rotate' encrypts all with the first key" if len(found) > 1 else ""
+    return Line("encryption", True, f"encrypted secrets: {counts}{fix}")
 
 
 def _damage(database: SqliteDatabase) -> Line:

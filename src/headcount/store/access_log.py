@@ -57,6 +57,7 @@ class Action(StrEnum):
     WEBHOOK_DELETE = "webhook.delete"
     WEBHOOK_SEND = "webhook.send"
     ENCRYPTION_KEY_ROTATE = "encryption_key.rotate"
+    ENCRYPTION_KEY_RESET = "encryption_key.reset"
     PRIVACY_READ = "privacy.read"
     PRIVACY_EXPORT = "privacy.export"
     PRIVACY_ERASE = "privacy.erase"
