@@ -90,7 +90,7 @@ def export_person(
 def with_erasure(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of an erasure to a command."""
     for option in (
-        with_settings("database", "domain"),
+        with_settings("database", "domain", "erasure_list"),
         json_option,
         click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
         click.option("--dry-run", is_flag=True, help="Only list what would change."),

@@ -44,7 +44,7 @@ def migrate_store(*, settings: Settings, check: bool, as_json: bool) -> None:
 @main.command(examples=["headcount rebuild --check", "headcount rebuild --min-stay 5s"])
 @click.option("--check", is_flag=True, help="Only compare; exit with 1 at the first difference.")
 @json_option
-@with_settings("database", "durability", *_RULES)
+@with_settings("database", "durability", "erasure_list", *_RULES)
 def rebuild(*, settings: Settings, check: bool, as_json: bool) -> None:
     """Rebuild all meetings from the event log. Stop the server first."""
     from headcount.maintenance.rebuild import rebuild_tables  # noqa: PLC0415 - help does not need it
@@ -91,7 +91,7 @@ def backup(*, settings: Settings, file: str, as_json: bool) -> None:
 @main.command(examples=["headcount restore /backups/monday.backup --database headcount.db"])
 @click.argument("file", metavar="FILE")
 @json_option
-@with_settings("database", *_RULES)
+@with_settings("database", "erasure_list", *_RULES)
 def restore(*, settings: Settings, file: str, as_json: bool) -> None:
     """Restore a backup FILE into a new SQLite database and verify it.
 

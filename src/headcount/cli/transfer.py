@@ -85,7 +85,15 @@ _ARCHIVE_PAUSE_S: Final = 5.0
 )
 @json_option
 @with_settings(
-    "database", "durability", "domain", "log", "min_stay_s", "start_alone_s", "reset_alone_s", "stale_after_s"
+    "database",
+    "durability",
+    "domain",
+    "log",
+    "min_stay_s",
+    "start_alone_s",
+    "reset_alone_s",
+    "stale_after_s",
+    "erasure_list",
 )
 def import_(
     *, files: tuple[str, ...], settings: Settings, source: str | None, mapping: Mapping, skip_invalid: bool, as_json: bool,
