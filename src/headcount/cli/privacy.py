@@ -130,8 +130,8 @@ def _erase(
     mode: str, *, settings: Settings, user: str | None, participant: str | None, attribute: str | None, dry_run: bool,
     yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    from headcount.maintenance.erase import carry_out, require_own_log, wait_until_done  # noqa: PLC0415 - likewise
-    from headcount.maintenance.erasure_preview import preview_erasure  # noqa: PLC0415 - help does not need it
+    from headcount.maintenance.erase import carry_out, wait_until_done  # noqa: PLC0415 - likewise
+    from headcount.maintenance.erasure_preview import preview_erasure, request_erasure  # noqa: PLC0415 - help does not need it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.data_subjects import parse_selector  # noqa: PLC0415 - likewise
     from headcount.store.erasures import Mode, State  # noqa: PLC0415 - likewise
@@ -143,15 +143,12 @@ def _erase(
     try:
         clock = new_clock(store.log.end()[1])
         preview = preview_erasure(store, settings["domain"], selector, clock.now())
-        if preview.holds:
+        if preview.holds and dry_run:
             numbers = ", ".join(str(hold.number) for hold in preview.holds)
-            note(
-                f"Legal holds protect data of this person: {numbers}. 'headcount privacy hold list' shows them."
-            )
+            note(f"Legal holds prevent this: {numbers}. 'headcount privacy hold list' shows them.")
         if dry_run:
             _show_erasure({"mode": mode, "dry_run": True, "counts": preview.counts}, as_json=as_json)
             return
-        require_own_log(store)
         if not any(preview.counts.values()):
             note(
                 f"The domain '{settings['domain']}' has nothing about {selector.description} now."
@@ -164,8 +161,9 @@ def _erase(
                 abort=True,
                 err=True,
             )
-        now = clock.now()
-        erasure = store.erasures.request(settings["domain"], selector, Mode(mode), now, now, "command line")
+        erasure = request_erasure(
+            store, settings["domain"], selector, Mode(mode), clock.now(), "command line"
+        )
         is_alone = carry_out(store, settings, clock.now, _no_progress)
         erasure = wait_until_done(store, erasure, _PATIENCE_S)
         if is_alone:

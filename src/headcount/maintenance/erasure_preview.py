@@ -1,14 +1,16 @@
-"""Preview of an erasure: how much of what it would change, and which legal holds protect.
+"""Requests for erasures: how much each would change, and which legal holds prevent it.
 
-Responsible for the numbers. Must not know how data are rewritten: the engine does that.
+Responsible for the numbers, and for refusing a request. Must not know how data are rewritten: the engine does that.
 """
 
 from typing import Final, NamedTuple
 
+from headcount.errors import BadInput
 from headcount.kernel.events import Ms
+from headcount.maintenance.erase import require_own_log
 from headcount.maintenance.person_export import PersonExport
 from headcount.store.data_subjects import Selector, SelectorKind
-from headcount.store.erasures import require_selector
+from headcount.store.erasures import Erasure, Mode, require_selector
 from headcount.store.open import Store
 from headcount.store.retention import HoldKind, LegalHold
 
@@ -25,7 +27,7 @@ _COUNTED: Final = {
 
 
 class ErasurePreview(NamedTuple):
-    """How many rows an erasure would change, by name, and the legal holds that protect some of them."""
+    """How many rows an erasure would change, by name, and the legal holds that prevent it."""
 
     counts: dict[str, int]
     holds: list[LegalHold]
@@ -43,6 +45,22 @@ def preview_erasure(store: Store, domain: str, selector: Selector, now: Ms) -> E
     return ErasurePreview(
         counts | {name: rows[table] for name, table in _COUNTED.items()}, _holds(store, export)
     )
+
+
+def request_erasure(
+    store: Store, domain: str, selector: Selector, mode: Mode, now: Ms, requested_by: str
+) -> Erasure:
+    """Request the erasure of all events up to now. Raise `BadInput` if the person cannot be erased."""
+    require_selector(selector)
+    require_own_log(store)
+    if store.retention.holds(domain, released=False):
+        holds = _holds(store, PersonExport(store, domain, selector, now))
+        if holds:
+            raise BadInput(
+                f"legal holds protect data of this person: {', '.join(str(hold.number) for hold in holds)}."
+                " Release them first, with 'headcount privacy hold release NUMBER'"
+            )
+    return store.erasures.request(domain, selector, mode, now, now, requested_by)
 
 
 def _holds(store: Store, export: PersonExport) -> list[LegalHold]:

@@ -75,7 +75,7 @@ def test_a_preview_counts_and_changes_nothing(service, anna):
     assert preview["legal_holds"] == []
 
 
-def test_a_preview_names_the_legal_holds_that_protect_the_person(service, anna):
+def test_legal_holds_prevent_an_erasure_and_a_preview_names_them(service, anna):
     with service.client(service.make_key("default", "admin")) as client:
         holds = [
             client.post("/privacy/holds", json={"kind": kind, "subject": subject, "reason": "case 17"}).json()
@@ -83,6 +83,9 @@ def test_a_preview_names_the_legal_holds_that_protect_the_person(service, anna):
         ]
         preview = client.post("/privacy/erasures", json={"user_id": "anna", "dry_run": True}).json()
         assert preview["legal_holds"] == [hold["number"] for hold in holds[:2]]
+        refused = client.post("/privacy/erasures", json={"user_id": "anna"})
+        assert refused.status_code == 400
+        assert f"{holds[0]['number']}, {holds[1]['number']}. Release them first" in refused.json()["info"]
         for hold in holds:
             client.delete(f"/privacy/holds/{hold['number']}")
 

@@ -17,8 +17,7 @@ from headcount.dashboard.pages.downloads import attachment
 from headcount.dashboard.pages.query import NotFound
 from headcount.dashboard.renderer import TEXTS, View, render
 from headcount.errors import BadInput
-from headcount.maintenance.erase import require_own_log
-from headcount.maintenance.erasure_preview import ErasurePreview, preview_erasure
+from headcount.maintenance.erasure_preview import ErasurePreview, preview_erasure, request_erasure
 from headcount.maintenance.person_export import PersonExport, write_zip
 from headcount.store.access_log import Action
 from headcount.store.data_subjects import Selector, SelectorKind, parse_selector
@@ -76,7 +75,9 @@ async def erase(view: View, fields: Mapping[str, str]) -> Response:
     mode = Mode(query.choice(fields, "mode", tuple(Mode)))
     if selector is None:
         raise NotFound(TEXTS("privacy.nobody"))
-    erasure = await asyncio.to_thread(_request, view, selector, mode)
+    erasure = await asyncio.to_thread(
+        request_erasure, view.context.store, view.domain, selector, mode, view.now, _actor(view)
+    )
     if mode is Mode.PSEUDONYMIZE:
         note_action(view.request.scope, Action.PRIVACY_PSEUDONYMIZE)
     security_event("erasure_requested", number=erasure.number, mode=mode.value)
@@ -116,13 +117,6 @@ def _person(view: View) -> SelectedPerson | None:
     except BadInput as error:
         preview, refusal = None, f"{str(error)[:1].upper()}{str(error)[1:]}."
     return SelectedPerson(selector.kind.value, view.query["value"], preview, refusal)
-
-
-def _request(view: View, selector: Selector, mode: Mode) -> Erasure:
-    """Request an erasure. Raise `BadInput` if nobody can be erased."""
-    store = view.context.store
-    require_own_log(store)
-    return store.erasures.request(view.domain, selector, mode, view.now, view.now, _actor(view))
 
 
 def _erasures(view: View) -> list[Erasure]:

@@ -25,8 +25,7 @@ from headcount.http.schemas import Count, DateTime, Schema, choice, doc
 from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.attributes import text_of
 from headcount.kernel.events import Ms
-from headcount.maintenance.erase import require_own_log
-from headcount.maintenance.erasure_preview import ErasurePreview, preview_erasure
+from headcount.maintenance.erasure_preview import ErasurePreview, preview_erasure, request_erasure
 from headcount.maintenance.person_export import PersonExport, as_json
 from headcount.maintenance.person_tables import (
     ExportedAccess,
@@ -137,7 +136,7 @@ class ShownErasure(Schema):
         dict[str, Count], doc("Number of changed rows, by their kind. In a preview, those that would change.")
     ]
     legal_holds: Annotated[
-        list[int], doc("In a preview, numbers of the legal holds that protect data of the person.")
+        list[int], doc("In a preview, numbers of the legal holds that prevent the erasure.")
     ]
 
 
@@ -204,8 +203,7 @@ def create_erasure(context: PersonContext, request: Request, body: bytes) -> Ans
         if wanted.dry_run is True:
             preview = preview_erasure(context.store, domain, selector, now)
             return encode(_preview(selector, mode, preview, now, by)), {}
-        require_own_log(context.store)
-        erasure = context.store.erasures.request(domain, selector, mode, now, now, by)
+        erasure = request_erasure(context.store, domain, selector, mode, now, by)
     except BadInput as error:
         raise invalid(str(error)) from error
     security_event("erasure_requested", number=erasure.number, mode=mode.value)

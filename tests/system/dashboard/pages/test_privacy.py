@@ -116,5 +116,6 @@ def test_legal_holds_and_pseudonyms_are_explained(service, client, room):
         hold = api.post("/privacy/holds", json={"kind": "room", "subject": room, "reason": "case 17"}).json()
     page = client.get(f"{BASE}/privacy", params={"by": "user_id", "value": f"u-ana-{room}"}).text
     assert f"Legal holds protect data of this person: {hold['number']}." in page
+    assert "Erase person" not in page
     page = client.get(f"{BASE}/privacy", params={"by": "user_id", "value": "anon-user-1"}).text
     assert "is erased already" in page
