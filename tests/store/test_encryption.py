@@ -4,6 +4,7 @@ import itertools
 import os
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,6 +195,23 @@ def test_a_rotation_loses_no_change_of_another_process(url):
     assert len(count_secrets_by_key(changing.database)) == 1
     rotating.close()
     changing.close()
+
+
+def test_several_servers_start_with_a_key_at_once(url):
+    key, plain = new_key(), open_store(url)
+    fill(plain)
+    for number in range(20):
+        plain.sources.add(replace(SOURCE, token=f"more-{number}", name=f"more {number}"))
+        plain.endpoints.add(replace(ENDPOINT, uuid=f"more-{number}"))
+    plain.close()
+    stores = [open_store(url, keyring=Keyring(key)) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        changed = list(threads.map(lambda store: encrypt_plain_secrets(store.database), stores))
+    assert set().union(*(one.sources for one in changed)) == {"token-1", *(f"more-{n}" for n in range(20))}
+    assert None not in count_secrets_by_key(stores[0].database)
+    assert {row.secrets for row in stores[0].sources.all()} == {SOURCE.secrets}
+    for store in stores:
+        store.close()
 
 
 def test_an_encrypted_value_is_worthless_in_another_row(store):

@@ -145,7 +145,10 @@ def _encrypt_where(database: Database, has_to_change: Callable[[str], bool]) -> 
 
 
 def _convert_all(database: Database, convert: _Convert) -> ChangedSecrets:
-    """Convert all values in one transaction. What another process changes meanwhile is read again."""
+    """Convert all values in one transaction. What another process changes meanwhile is read again.
+
+    Rows are locked in the order of their keys, so that several servers can do this at once.
+    """
     changed = ChangedSecrets(set(), set(), store=False)
     with database.writing() as connection:
         erase_deleted = database.dialect.get("erase_deleted")

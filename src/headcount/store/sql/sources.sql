@@ -29,6 +29,7 @@ order by domain, name
 select token, secrets, options
 from sources
 where removed_ms is null
+order by token
 
 -- name: update_source_secrets
 update sources

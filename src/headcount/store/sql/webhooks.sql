@@ -47,6 +47,7 @@ where uuid = :uuid
 -- name: select_endpoint_secrets
 select uuid, version, secrets, basic_auth
 from endpoints
+order by uuid
 
 -- name: update_endpoint_secrets
 update endpoints
