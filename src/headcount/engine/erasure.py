@@ -16,7 +16,6 @@ from functools import partial
 from typing import Final
 
 import msgspec
-import structlog
 
 from headcount.engine.redaction import Redacted, Visit, redact_slice
 from headcount.kernel.attributes import texts_of
@@ -41,7 +40,9 @@ _REWRITTEN: Final = 150
 """About as many entries are rewritten in one transaction, so that nobody waits for it."""
 _ENTRIES_PER_STEP: Final = 5_000
 
-log = structlog.get_logger("headcount.engine")
+
+def _nothing(erasure: Erasure) -> None:
+    """Ignore that a request is done."""
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class Eraser:
         epoch: int,
         evict: Callable[[RoomKey], None],
         erased: ErasureList | None = None,
+        on_done: Callable[[Erasure], None] = _nothing,
     ) -> None:
         self._erasures = Erasures(database)
         self._slices = Slices(database)
@@ -77,6 +79,7 @@ class Eraser:
         self._epoch = epoch
         self._evict = evict
         self._list = erased
+        self._on_done = on_done
         self._pseudonyms = pseudonyms_of(database)
         self._version: tuple[int, ...] = ()
         self._policies: dict[str, _Policy] = {}
@@ -361,7 +364,7 @@ class Eraser:
         self._database.forget_deleted()
         self._version = ()
         self.refresh()
-        log.info("an erasure is done", number=done.number, domain=done.domain, **done.counts)
+        self._on_done(done)
 
     # Details.
 
@@ -412,9 +415,11 @@ class Eraser:
         self._erasures.update(erasure)
 
 
-def new_eraser(database: Database, erased: ErasureList | None = None) -> Callable[..., Eraser]:
-    """Return a function that makes the eraser of an engine."""
-    return lambda epoch, evict: Eraser(database, epoch, evict, erased)
+def new_eraser(
+    database: Database, erased: ErasureList | None = None, on_done: Callable[[Erasure], None] = _nothing
+) -> Callable[..., Eraser]:
+    """Return a function that makes the eraser of an engine. `on_done` is called with each request that is done."""
+    return lambda epoch, evict: Eraser(database, epoch, evict, erased, on_done)
 
 
 def _participants(entry: StoredEntry) -> Iterator[tuple[str, str | None, str | None]]:

@@ -30,6 +30,7 @@ from headcount.maintenance.health import (
 )
 from headcount.settings import Settings
 from headcount.sources.registry import POLL_ONLY_SOURCES
+from headcount.store.erasures import State
 from headcount.store.open import Store, open_store
 from headcount.store.shard_sink import Progress, ShardSink
 from headcount.store.sqlite import SqliteDatabase, companions
@@ -58,7 +59,12 @@ def examine(settings: Settings, now: Ms) -> list[Line]:
     changed = [f"{name} ({origin})" for name, origin in settings.origins.items() if origin != "default"]
     lines = [Line("settings", True, f"changed: {', '.join(changed) or 'none, all are defaults'}")]
     try:
-        store = open_store(settings["database"], read_only=True, keyring=settings.keyring())
+        store = open_store(
+            settings["database"],
+            read_only=True,
+            keyring=settings.keyring(),
+            erasure_list=settings["erasure_list"],
+        )
     except HeadcountError as error:
         return [*lines, Line("database", False, str(error))]
     try:
@@ -87,12 +93,27 @@ def _store_lines(store: Store, settings: Settings, now: Ms) -> Iterator[Line]:
     yield from _completeness(store, settings, now)
     yield from _webhooks(store, state)
     yield _retention(store)
+    yield _erasures(store)
     keys = [key for key in store.keys.all() if key.revoked is None]
     yield Line(
         "keys",
         bool(keys),
         f"{len(keys)} valid" if keys else "no API key. Create one with 'headcount key create'",
     )
+
+
+def _erasures(store: Store) -> Line:
+    found = store.erasures.all()
+    open_ones = sum(one.state is not State.DONE for one in found)
+    text = f"{len(found)} requests, {open_ones} of them not done"
+    if found and store.erasure_list is None:
+        return Line(
+            "erasures",
+            False,
+            f"{text}. No list of erasures outlives the database: name a file with erasure_list, so that a restored backup"
+            " erases the same people again",
+        )
+    return Line("erasures", True, text)
 
 
 def _retention(store: Store) -> Line:

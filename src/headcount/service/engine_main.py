@@ -6,6 +6,8 @@ Responsible for building these. Must not know how the process is started and wat
 from collections.abc import Callable
 from importlib.metadata import version
 
+import structlog
+
 from headcount.engine.engine import Engine
 from headcount.engine.erasure import new_eraser
 from headcount.engine.expiry import Expirer
@@ -14,10 +16,13 @@ from headcount.garbage import ENGINE_OBJECTS, collect_rarely
 from headcount.service.engine_process import EngineLink
 from headcount.service.runtime import new_clock
 from headcount.settings import Settings
+from headcount.store.erasures import Erasure
 from headcount.store.expiry import Expiry
 from headcount.store.leadership import Leadership, service_leadership
 from headcount.store.open import open_store
 from headcount.store.shard_sink import ShardSink
+
+log = structlog.get_logger("headcount.engine")
 
 
 class _WatchedLeadership:
@@ -42,6 +47,10 @@ class _WatchedLeadership:
         self._inner.give_up()
 
 
+def _log_erasure(erasure: Erasure) -> None:
+    log.info("an erasure is done", number=erasure.number, domain=erasure.domain, **erasure.counts)
+
+
 def run_engine(settings: Settings, link: EngineLink) -> None:
     """Run the engine until the service stops it."""
     collect_rarely(ENGINE_OBJECTS)
@@ -55,7 +64,7 @@ def run_engine(settings: Settings, link: EngineLink) -> None:
         ShardSink(store.database).forget_query()
         return Engine(
             store, rules, epoch, stale_after=settings.stale_after(), reorder_window=settings.reorder_window(),
-            release=version("headcount"), eraser=new_eraser(store.database, store.erasure_list),
+            release=version("headcount"), eraser=new_eraser(store.database, store.erasure_list, _log_erasure),
         )  # fmt: skip
 
     leadership = _WatchedLeadership(service_leadership(store.database), link.service_is_running)
