@@ -167,7 +167,9 @@ def test_late_events_excluded_roles_deliveries_dead_letters_and_shares_are_expor
     assert json.loads(joined.payload)["participant_id"] == "a1"
     attempt = Attempt("e", D, joined.position, joined.id, T, 1, 200, 3, "ok", None)
     filled.deliveries.commit(DeliveryBatch(attempts=[attempt]))
-    for number, body in enumerate((b'{"id": "anna", "n": "Anna"}', b'{"id": "joanna"}', b"user=an%6ea&x")):
+    for number, body in enumerate(
+        (b'{"id": "anna", "n": "Anna"}', b'{"id": "joanna"}', b"user=an%6ea&x", b"name:Anna Arendt")
+    ):
         filled.sources.add_dead_letter(DeadLetter(0, "token", T + number, "/v1/x", {}, body, "unknown Anna"))
     meeting = export_of(filled, user_id="anna")["meetings"][0]["id"]
     for kind, subject in ((SubjectKind.MEETING, meeting), (SubjectKind.ROOM, "red"), (SubjectKind.ROOM, "x")):
@@ -189,7 +191,7 @@ def test_late_events_excluded_roles_deliveries_dead_letters_and_shares_are_expor
     assert [(one["message_id"], one["recipient"], one["status"]) for one in found["deliveries"]] == [
         (joined.id, "hooks.example", 200)
     ]
-    assert [one["number"] for one in found["dead_letters"]] == [1, 3]
+    assert [one["number"] for one in found["dead_letters"]] == [1, 3, 4]
     assert {one["subject"] for one in found["shared_links"]} == {meeting, "red"}
     assert found["corrections"]
     assert all(

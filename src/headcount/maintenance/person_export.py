@@ -14,12 +14,13 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Final
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import urlsplit
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import msgspec
 from msgspec import Raw
 
+from headcount.engine.redaction import personal_texts
 from headcount.errors import CannotWrite
 from headcount.kernel.attributes import Attributes
 from headcount.kernel.events import Ms
@@ -42,7 +43,7 @@ from headcount.maintenance.person_tables import (
 )
 from headcount.store.access_log import AccessFilter, Subject, SubjectType
 from headcount.store.credentials import AccessToken, SubjectKind
-from headcount.store.data_subjects import DataSubject, DataSubjects, Selector, SelectorKind, mentions
+from headcount.store.data_subjects import DataSubject, DataSubjects, PersonalTexts, Selector, SelectorKind
 from headcount.store.open import Store
 from headcount.store.outbox import Message, MessageType
 from headcount.store.provenance import Sender, SenderKind
@@ -194,13 +195,22 @@ class PersonExport:
     def _dead_letters(self) -> Iterator[Row]:
         senders = self._store.sources.senders(self.subject.domain)
         sources = {token: one.name for token, one in senders.all() if one.kind is SenderKind.SOURCE}
-        after = 0
+        after, texts = 0, None
         while page := self._store.sources.dead_letters(after, _DEAD_LETTERS):
             after = page[-1].number
+            texts = texts or self._texts()
             for one in page:
                 name = sources.get(one.token)
-                if name is not None and _is_mentioned(self.subject, one.url, one.body):
+                content = one.url, *one.headers.values(), one.body.decode(errors="replace"), one.reason
+                if name is not None and texts.found_in(*content):
                     yield ExportedDeadLetter(one.number, name, format_timestamp(one.received))
+
+    def _texts(self) -> PersonalTexts:
+        """Return the texts by which a dead letter may mention the person."""
+        texts = {self.selector.value}.union(*self.subject.participants.values())
+        for entry in self._subjects.entries(self.subject):
+            texts |= personal_texts(entry.user_id, entry.user_name, entry.attributes)
+        return PersonalTexts(texts)
 
     def _shares(self) -> Iterator[Row]:
         shares = self._store.access_tokens.shares(self.subject.domain, self._now)
@@ -390,11 +400,6 @@ def _stay(stay: StayRow, *, counts: bool) -> Row:
         _raw(stay.attributes),
         counts,
     )
-
-
-def _is_mentioned(subject: DataSubject, url: str, body: bytes) -> bool:
-    text = f"{url} {body.decode(errors='replace')}"
-    return mentions(subject, text) or mentions(subject, unquote_plus(text))
 
 
 def _shows(share: AccessToken, attended: set[str], subject: DataSubject) -> bool:

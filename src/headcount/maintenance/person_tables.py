@@ -150,7 +150,7 @@ class ExportedDelivery(Row):
 
 
 class ExportedDeadLetter(Row):
-    """Requests of sources that could not be parsed and contain an id or attribute of the person.
+    """Requests of sources that could not be parsed and mention an id, a name or an address of the person.
 
     Their bodies may contain data of others, and are not exported.
     """

@@ -11,11 +11,12 @@ Responsible for finding the person and their rows. Must not know the files that 
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate, islice
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -40,6 +41,9 @@ _NO_KIND: Final = 0
 _BEFORE_ALL: Final = -(2**62)
 _ESCAPED_IN_JSON: Final = re.compile(r'["\\/\x00-\x1f\x7f-\U0010ffff]')
 _WILDCARDS: Final = re.compile(r"[\\%_]")
+_ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
+_SHORT: Final = 4
+"""Shorter texts are found in free text only between quotes: too much else looks like them."""
 _SEPARATORS: Final = re.compile(r"[\"'<>&=?,;{}\[\]()\s\\]+")
 
 
@@ -330,12 +334,26 @@ class DataSubjects:
                     yield meeting
 
 
-def mentions(subject: DataSubject, text: str) -> bool:
-    """Return whether a text has an id of the person, or the attribute that selects them, as a word."""
-    if re.search(rf"(?<!\w){re.escape(subject.selector.value)}(?!\w)", text):
-        return True
-    words = set(_SEPARATORS.split(text))  # there may be many participants
-    return any(not words.isdisjoint(ids) for ids in subject.participants.values())
+class PersonalTexts:
+    """Texts by which somebody may be mentioned: ids, names and addresses."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.texts: Final = frozenset(texts) - {""}
+        self._phrases: Final = [text for text in self.texts if _SEPARATORS.search(text)]
+
+    def found_in(self, *texts: str) -> bool:
+        """Return whether one of the texts is found as a word in free texts. A short one must be between quotes."""
+        return any(
+            self._is_in(text)
+            for raw in texts
+            for text in {raw, _ESCAPE.sub(lambda code: chr(int(code[1], 16)), raw), unquote_plus(raw)}
+        )
+
+    def _is_in(self, text: str) -> bool:
+        found = self.texts.intersection(_SEPARATORS.split(text))
+        return any(len(one) >= _SHORT or f'"{one}"' in text for one in found) or any(
+            phrase in text for phrase in self._phrases
+        )
 
 
 def _conditions(selector: Selector) -> dict[str, str | None]:

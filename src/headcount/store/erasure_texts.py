@@ -12,22 +12,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
-from urllib.parse import unquote_plus
 
 import msgspec
 
 from headcount.store.access_log import AccessLog, SubjectType
 from headcount.store.credentials import digest_of
-from headcount.store.data_subjects import SelectorKind
+from headcount.store.data_subjects import PersonalTexts, SelectorKind
 from headcount.store.database import Connection, Database
 from headcount.store.erasures import ErasedParticipant, Erasure
 from headcount.store.pseudonyms import Pseudonymizer, hash_selector, pseudonyms_of
 
 _PAGE: Final = 500
-_SHORT: Final = 4
-"""Shorter texts are found in free text only between quotes: too much else looks like them."""
-_WORDS: Final = re.compile(r"[\"'<>&=?,;{}\[\]()\s\\]+")
-_ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _PRESENCE_ID: Final = re.compile(r"(ptcpt-(?:join|left)-\d+-)([0-9a-f]{16})(.*)")
 
 Counts = Mapping[str, int]
@@ -43,12 +38,10 @@ class Mentions:
 
     domain: str
     pseudonyms: Mapping[str, Mapping[str, str]]
-    texts: frozenset[str]
+    texts: PersonalTexts
     user_pseudonym: str | None
     covers_all: bool
     users: dict[str, str] = field(default_factory=dict)
-    phrases: frozenset[str] = frozenset()
-    """Those of the texts that are several words."""
     user_hash: Callable[[str], str] = str
     digest: str | None = None
 
@@ -72,13 +65,12 @@ class Mentions:
             users[erasure.selector] = pseudonyms.user(erasure.domain, erasure.selector)
         user = next((one.user_pseudonym for one in participants if one.user_pseudonym is not None), None)
         covers_all = any(not one.users for one in participants)
-        texts -= {*names, ""}
-        phrases = frozenset(text for text in texts if _WORDS.search(text))
+        texts -= names
         key = erasure.list_key or pseudonyms.selector_key
         user_hash = partial(hash_selector, key, erasure.domain, SelectorKind.USER_ID, "")
         digest = erasure.digest if erasure.kind is SelectorKind.USER_ID else None
         return cls(
-            erasure.domain, by_room, frozenset(texts), user, covers_all, users, phrases, user_hash, digest
+            erasure.domain, by_room, PersonalTexts(texts), user, covers_all, users, user_hash, digest
         )  # fmt: skip
 
     def redact(self, room: str, stay: dict[str, Any]) -> bool:
@@ -88,7 +80,7 @@ class Mentions:
             return False
         stay["participant_id"] = pseudonym
         user_id = stay.get("user_id")
-        if self.covers_all or user_id is None or user_id in self.texts:
+        if self.covers_all or user_id is None or user_id in self.texts.texts:
             for name, value in (
                 ("user_id", self.user_pseudonym if user_id else None),
                 ("user_name", None),
@@ -97,17 +89,6 @@ class Mentions:
                 if name in stay:
                     stay[name] = value
         return True
-
-    def mentioned(self, *texts: str) -> bool:
-        """Return whether free texts mention a person."""
-        for raw in texts:
-            for text in {raw, _ESCAPE.sub(lambda code: chr(int(code[1], 16)), raw), unquote_plus(raw)}:
-                found = self.texts.intersection(_WORDS.split(text))
-                if any(len(one) >= _SHORT or f'"{one}"' in text for one in found):
-                    return True
-                if any(phrase in text for phrase in self.phrases):
-                    return True
-        return False
 
 
 def scrub(database: Database, mentions: Mentions) -> Iterator[Counts]:
@@ -192,7 +173,7 @@ def _attempts(connection: Connection, mentions: Mentions, after: int) -> tuple[i
     changed = [
         (number,)
         for number, domain, response, error in rows
-        if domain == mentions.domain and mentions.mentioned(response, error)
+        if domain == mentions.domain and mentions.texts.found_in(response, error)
     ]
     if changed:
         connection.write("clear_attempt", changed)
@@ -204,7 +185,7 @@ def _dead_letters(connection: Connection, mentions: Mentions, after: int) -> tup
     changed = [
         (number,)
         for number, url, headers, body, reason in rows
-        if mentions.mentioned(url, headers, bytes(body).decode("utf-8", "replace"), reason)
+        if mentions.texts.found_in(url, headers, bytes(body).decode("utf-8", "replace"), reason)
     ]
     if changed:
         connection.write("delete_dead_letter", changed)
@@ -218,14 +199,14 @@ def _details(database: Database, mentions: Mentions) -> Counts:
         details = [
             (token, metric)
             for token, metric, detail in connection.rows("select_details_to_scrub", domain=mentions.domain)
-            if mentions.mentioned(detail)
+            if mentions.texts.found_in(detail)
         ]
         if details:
             connection.write("clear_detail", details)
         reasons = [
             ("erased", mentions.domain, room)
             for room, reason in connection.rows("select_reasons_to_scrub", domain=mentions.domain)
-            if mentions.mentioned(reason)
+            if mentions.texts.found_in(reason)
         ]
         if reasons:
             connection.write("clear_reason", reasons)
@@ -251,7 +232,7 @@ def _shares(database: Database, mentions: Mentions) -> Iterator[Counts]:
                     connection.write("rename_share_participant", renamed)
             yield {}
         with database.writing() as connection:
-            users = [(share, digest_of(f"{share}\0u\0{user}")) for user in mentions.texts]
+            users = [(share, digest_of(f"{share}\0u\0{user}")) for user in mentions.texts.texts]
             if users:
                 connection.write("delete_share_participant", users)
         yield {}
