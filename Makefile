@@ -96,6 +96,7 @@ bench: $(STAMP)  ## run all benchmarks, and print their tables and that of the k
 	$(BIN)/python bench/query_api.py
 	$(BIN)/python bench/query_datasette.py
 	$(BIN)/python bench/attribute_lists.py
+	$(BIN)/python bench/access_log.py
 	$(BIN)/python bench/usage.py
 	$(BIN)/python bench/dashboard.py
 	$(BIN)/python bench/together.py

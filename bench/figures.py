@@ -54,6 +54,8 @@ FIGURES = {
     "pg_end_to_end": _at_least("the same on PostgreSQL: end to end, against `COPY`", "–", 0.3, "times"),
     "min_participants": Figure("`/meetings?min_participants=3`, 1 M meetings", "100–116", 20, "ms"),
     "min_duration": Figure("`/meetings?min_duration=60`, 1 M meetings", "100–116", 20, "ms"),
+    "access_log_meeting": Figure("reads of one meeting: CPU time with the access log, against without", "–", 1.03, "times"),
+    "access_log_list": Figure("lists of 100 meetings: the same", "–", 1.03, "times"),
     "datasette": _at_least("100 meetings with participants, against Datasette over HTTP", "1.8", 4, "times"),
     "erasure": Figure("erasing a person with 10,000 stays, while serving", "–", 10, "s"),
     "webhooks": _at_least("messages to 100 endpoints, against the bare client", "0.68", 0.8, "times"),

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 SMALL = {
+    "access_log.py": "--meetings 400 --seconds 0.2 --rounds 1",
     "attribute_lists.py": "--meetings 400",
     "backup.py": "--megabytes 5 --rates 20",
     "engine.py": "--events 4000 --runs 1 --step 3600",

@@ -157,6 +157,7 @@ def test_any_text_can_be_a_subject(store, text):
         ({"actor": "k"}, "access_log_by_actor (domain=? AND actor=?)"),
         ({"actor": "k", "since": 1}, "access_log_by_actor (domain=? AND actor=? AND at_ms>?)"),
         ({"action": Action.EXPORT}, "access_log_by_action (domain=? AND action=?)"),
+        ({"action": Action.MEETING_READ}, "access_log_by_time (domain=?)"),
         ({"subject": "ann"}, "access_log_by_subject (domain=? AND subject=?)"),
         (
             {"subject": "ann", "subject_type": SubjectType.USER, "actor": "k", "action": Action.EXPORT},

@@ -11,7 +11,7 @@ import click
 
 from headcount.cli.console import echo, emit, json_option, note, rfc3339, table
 from headcount.cli.group import Group, main
-from headcount.cli.options import existing_store, record_read, with_settings
+from headcount.cli.options import existing_store, record_access, record_read, with_settings
 from headcount.errors import BadInput
 from headcount.settings import Settings
 
@@ -164,6 +164,7 @@ def _erase(
         erasure = request_erasure(
             store, settings["domain"], selector, Mode(mode), clock.now(), "command line"
         )
+        record_access(store, settings, settings["domain"], f"privacy.{mode}", selector.subject)
         is_alone = carry_out(store, settings, clock.now, _no_progress)
         erasure = wait_until_done(store, erasure, _PATIENCE_S)
         if is_alone:

@@ -210,26 +210,34 @@ class RequestAccess:
             for base, table in tables
             for (method, _, path), rule in ((name.partition(" "), rule) for name, rule in table.items())
         } | {("GET", path): None for path in OPEN}
+        self._known: dict[tuple[str, str], tuple[Rule | None, str]] = {}
 
     def on_answer(self, scope: MutableMapping[str, Any], status: int) -> Awaitable[None] | None:
         """Record a request that succeeds. Return what must be awaited before the answer, if anything must."""
         if status >= 400 or ACTOR not in scope:
             return None
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        route = scope.get("headcount.route", "").replace(":name}", "}").replace(":path}", "}")
-        rule = self._rules.get((method, route), _OTHER)
+        rule, detail = self._rule(scope["method"], scope.get("headcount.route", ""))
         if rule is None:
             return None
         domain, actor = scope[ACTOR]
         client = scope["client"]
         action = scope.get(ACTION, rule.action)
         access = AccessRecord(
-            domain, actor, action, _subject(scope, rule), client[0] if client else "", f"{method} {route}"
+            domain, actor, action, _subject(scope, rule), client[0] if client else "", detail
         )  # fmt: skip
         if action not in READS:
             return self._write(access)
         self._recorder.record(access)
         return None
+
+    def _rule(self, method: str, route: str) -> tuple[Rule | None, str]:
+        """Return the rule of a route, and its name in entries."""
+        known = self._known.get((method, route))
+        if known is None:
+            verb = "GET" if method == "HEAD" else method
+            name = route.replace(":name}", "}").replace(":path}", "}")
+            known = self._known[method, route] = (self._rules.get((verb, name), _OTHER), f"{verb} {name}")
+        return known
 
     async def _write(self, access: AccessRecord) -> None:
         try:

@@ -378,3 +378,39 @@ def test_the_guide_lists_all_actions_and_when_they_are_written():
         str(action): "within a second" if action in READS or action is Action.ACCESS_LOG_DROP else "before the answer"
         for action in Action
     }  # fmt: skip
+
+
+# An erasure reaches the log, and a request about somebody who was erased does not bring them back.
+
+
+def test_an_erased_user_is_in_no_entry_and_those_who_know_the_id_find_the_reads(tmp_path):
+    user = "u-ana-secret-room"
+    service = Running(tmp_path, min_stay_s=1, start_alone_s=3).start()
+    create_meeting(service, "secret-room")
+    with service.client() as client:
+        assert client.get(f"/users/{user}/meetings").json()["data"]
+        seen(service, subject=user)
+        requested = client.post("/privacy/erasures", json={"user_id": user})
+        assert requested.status_code == 200, requested.text
+        number = requested.json()["number"]
+        wait_until(lambda: client.get(f"/privacy/erasures/{number}").json()["state"] == "done")
+        assert client.get(f"/users/{user}/meetings").json()["data"] == []
+    wait_until(
+        lambda: sum(one["requests"] for one in entries(service, subject=user, action="person.read")) == 2
+    )
+    found = entries(service, subject=user)
+    assert {one["action"] for one in found} >= {"privacy.erase", "person.read"}
+    assert user not in json.dumps(found)
+    service.stop()
+    headcount("privacy", "vacuum", "--database", service.database)
+    files = [service.database, *service.database.parent.glob(f"{service.database.name}-*")]
+    assert [file.name for file in files if user.encode() in file.read_bytes()] == []
+
+
+def test_a_domain_in_the_data_minimal_mode_stores_no_user_that_was_asked_for(service):
+    headcount("privacy", "minimal", "on", "--domain", "minimal", "--database", service.database)
+    key = service.make_key("minimal", "admin")
+    with service.client(key) as client:
+        client.get("/users/somebody-minimal/meetings")
+    (entry,) = wait_until(lambda: entries(service, key, subject="somebody-minimal"))
+    assert entry["subject"]["id"].startswith("anon-user-")

@@ -2,9 +2,9 @@
 
 -- name: insert_access
 insert into access_log (
-  domain, at_ms, actor_kind, actor, actor_name, action, subject_kind, subject, address, detail, requests
+  domain, at_ms, actor_kind, actor, actor_name, action, subject_kind, subject, address, detail, requests, is_read
 )
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: select_access_time
 select at_ms

@@ -599,6 +599,7 @@ create table share_participants (
 ) {clustered};
 
 -- Who read meetings and people, signed in, exported, erased, or changed keys. `requests` accesses of a second that are alike are one row.
+-- `is_read` is whether the action changes nothing and exports nothing.
 create table access_log (
   number {position},
   domain {text} not null,
@@ -611,14 +612,16 @@ create table access_log (
   subject {text},
   address {text} not null,
   detail {text} not null,
-  requests integer not null
+  requests integer not null,
+  is_read smallint not null
 );
 
 create index access_log_by_time on access_log (domain, at_ms, number);
 
 create index access_log_by_actor on access_log (domain, actor, at_ms, number);
 
-create index access_log_by_action on access_log (domain, action, at_ms, number);
+create index access_log_by_action on access_log (domain, action, at_ms, number)
+where is_read = 0;
 
 create index access_log_by_subject on access_log (domain, subject, at_ms, number)
 where subject is not null;
