@@ -143,6 +143,7 @@ def reset(*, settings: Settings, yes: bool, as_json: bool) -> None:
 
     Sources and webhooks get random secrets. Passwords for polling and basic authentication are removed. Set them again.
     """
+    from headcount.store.leadership import leadership  # noqa: PLC0415 - likewise
     from headcount.store.migrations import migrate  # noqa: PLC0415 - help does not need it
     from headcount.store.open import connect, store_on  # noqa: PLC0415 - likewise
     from headcount.store.stored_secrets import (  # noqa: PLC0415 - likewise
@@ -156,7 +157,14 @@ def reset(*, settings: Settings, yes: bool, as_json: bool) -> None:
     database = connect(settings["database"], read_only=not yes, keyring=settings.keyring())
     if yes:
         migrate(database)
-    lost = reset_unreadable_secrets(database) if yes else unreadable_secrets(database)
+        # A server has the secret of the store in memory.
+        lead = leadership(database, begins_epoch=False)
+        if lead.try_lead() is None:
+            raise BadInput("a server runs on this database: stop all servers first")
+        lost = reset_unreadable_secrets(database)
+        lead.give_up()
+    else:
+        lost = unreadable_secrets(database)
     store = store_on(database)
     sources, webhooks = _names(store, lost)
     if yes:

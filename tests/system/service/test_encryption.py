@@ -223,6 +223,12 @@ def test_without_the_key_nothing_starts_and_a_lost_key_can_be_replaced(tmp_path,
 
     listed = headcount("encryption", "reset", "--database", database, environment=environment).stdout
     assert "source livekit of domain default" in listed
+    running = start(tmp_path, database, encryption_key_file=str(keys))
+    refused = headcount(
+        "encryption", "reset", "--yes", "--database", database, environment=environment, check=False
+    )
+    assert (refused.returncode, "stop" in refused.stderr) == (2, True)
+    running.stop()
     headcount("encryption", "reset", "--yes", "--database", database, environment=environment)
     shown = json.loads(
         headcount("source", "list", "--json", "--database", database, environment=environment).stdout
