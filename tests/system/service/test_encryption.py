@@ -1,9 +1,11 @@
 """Secrets at rest, played through as an operator does: encrypt, back up, rotate while serving, lose the key."""
 
 import json
+import sqlite3
 import subprocess
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx2 as httpx
@@ -182,6 +184,28 @@ def test_a_server_that_lacks_the_new_key_says_so_and_continues_when_it_gets_it(
     wait_until(lambda: join(service, path, 2).status_code == 200)
     assert httpx.get(f"{service.url}/readyz", timeout=30).status_code == 200
     assert has_joins(receiver, 1)
+    service.stop()
+
+
+def test_sources_of_the_settings_file_are_encrypted_in_the_database(tmp_path, keys):
+    database = tmp_path / "headcount.db"
+    headcount("encryption", "generate-key", "--output", keys)
+    config = tmp_path / "headcount.toml"
+    table = f'[[source]]\nkind = "livekit"\nsecrets = ["{KEY}"]\npoll = "https://user:poll-key-of-a-test@sfu.invalid"\n'
+    config.write_text(f'encryption_key_file = "{keys}"\n{table}')
+    service = start(tmp_path, str(database))
+
+    def restarted():
+        service.stop()
+        service.start("--config", config)
+        with closing(sqlite3.connect(database)) as connection:
+            return connection.execute("select token, secrets, options from sources").fetchall()
+
+    ((token, secrets, options),) = stored = restarted()
+    assert (secrets[:12], "aes-256-gcm:" in options) == ("aes-256-gcm:", True)
+    assert found_in(bytes_of(str(database))) == []
+    assert restarted() == stored
+    assert sent(service, f"/v1/ingest/livekit/{token}", webhook("track_published")).status_code == 200
     service.stop()
 
 
