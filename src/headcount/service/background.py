@@ -70,8 +70,6 @@ class Maintenance:
 
     def flush(self) -> None:
         """Write the access log, when keys and sessions were used, and the counters of sources."""
-        if self._access_recorder.has_waiting():
-            self._access_recorder.flush()
         used_keys, self._authenticator.last_used = self._authenticator.last_used, {}
         if used_keys:
             self._store.keys.touch(used_keys)
@@ -82,6 +80,8 @@ class Maintenance:
         if stats:
             self._store.sources.add_stats(stats)
             self._source_stats.finish_writing()
+        if self._access_recorder.has_waiting():
+            self._access_recorder.flush()
 
     def _log_clock_jump(self) -> None:
         jump_ms = self._clock.take_jump()

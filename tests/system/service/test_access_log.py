@@ -225,6 +225,34 @@ def test_commands_are_recorded_with_the_user_of_the_machine(service, tmp_path):
     assert entries(service, action="source.create")[0]["subject"] == {"type": "source", "id": "livekit"}
 
 
+def test_commands_about_privacy_are_recorded(service, meeting, tmp_path):
+    _, room = meeting
+    user = f"u-ana-{room}"
+
+    def privacy(*arguments):
+        headcount("privacy", *arguments, "--database", service.database)
+
+    privacy("retention", "set", "lecture-*", "--names", "30d")
+    privacy("retention", "delete", "lecture-*")
+    privacy("hold", "create", "--room", room, "--reason", "case 17")
+    (hold,) = [one for one in service.client().get("/privacy/holds").json()["data"] if one["subject"] == room]
+    privacy("hold", "release", str(hold["number"]))
+    privacy("export", "--user", user, "-o", tmp_path / "person.zip")
+    privacy("erase", "--user", user, "--dry-run")
+    privacy("pseudonymize", "--user", user, "--yes")
+    own = [one for one in entries(service, actor=getpass.getuser()) if "privacy" in one["detail"]][:6]
+    assert [one["action"] for one in own] == [
+        "privacy.pseudonymize", "privacy.export", "hold.delete", "hold.create", "retention.update", "retention.update",
+    ]  # fmt: skip
+    assert {one["subject"]["type"] for one in own[:2]} == {"user"}
+    assert [one["subject"]["id"] for one in own[2:4]] == [room, room]
+    assert user not in json.dumps(own)
+    assert [one["action"] for one in entries(service, subject=user)][:2] == [
+        "privacy.pseudonymize",
+        "privacy.export",
+    ]
+
+
 # Who may read it.
 
 
