@@ -201,13 +201,32 @@ def _no_progress(share: float, label: str) -> None:
     """Discard the progress."""
 
 
-@privacy.command("erasures", examples=["headcount privacy erasures", "headcount privacy erasures --json"])
+@privacy.command(
+    "erasures",
+    examples=[
+        "headcount privacy erasures",
+        "headcount privacy erasures --user anna",
+        "headcount privacy erasures --json",
+    ],
+)
+@with_selector
 @json_option
 @with_settings("database", "domain")
-def erasures(*, settings: Settings, as_json: bool) -> None:
-    """List the erasures of a domain. Done ones name nobody."""
+def erasures(
+    *, settings: Settings, user: str | None, participant: str | None, attribute: str | None, as_json: bool
+) -> None:
+    """List the erasures of a domain. Done ones name nobody.
+
+    To prove that somebody was erased, name the person by --user, --participant or --attribute: the hash is compared.
+    """
+    from headcount.store.data_subjects import parse_selector  # noqa: PLC0415 - help does not need it
+
+    selector = None
+    if any(one is not None for one in (user, participant, attribute)):
+        selector = parse_selector(user, participant, attribute)
     store = existing_store(settings, read_only=True)
-    found = store.erasures.all(settings["domain"])
+    domain = settings["domain"]
+    found = store.erasures.all(domain) if selector is None else store.erasures.about(domain, selector)
     store.close()
     if as_json:
         emit(
@@ -234,6 +253,8 @@ def erasures(*, settings: Settings, as_json: bool) -> None:
     ]  # fmt: skip
     if rows:
         table(["number", "mode", "selected by", "state", "requested", "by", "entries"], rows)
+    elif selector is not None:
+        echo(f"The domain '{domain}' has no erasure of {selector.description}.")
     else:
         echo("No erasures. 'headcount privacy erase --user ID --dry-run' shows what one would change.")
 

@@ -130,6 +130,15 @@ class Erasures:
         """Return a request by its number, or None."""
         return next((one for one in self.all(domain) if one.number == number), None)
 
+    def about(self, domain: str, selector: Selector) -> list[Erasure]:
+        """Return the requests of a domain that name a person in this way, also those that are done, the oldest first."""
+        key, parts = pseudonyms_of(self._database).selector_key, (selector.kind, selector.key, selector.value)
+        return [
+            one
+            for one in self.all(domain)
+            if one.digest == hash_selector(one.list_key or key, domain, *parts)
+        ]
+
     def version(self) -> tuple[int, ...]:
         """Return a value that changes when a request is added or done."""
         with self._database.reading() as connection:

@@ -74,7 +74,10 @@ def test_a_person_is_exported_erased_and_stays_erased(service, tmp_path):
         assert re.search(r"\b1 +stays\n", preview)
         assert "Nothing was changed." in preview
         headcount(*command("privacy erase --user anna --domain acme"), "--yes", *options)
-        assert "done" in headcount(*command("privacy erasures"), *options).stdout
+        assert "done" in headcount(*command("privacy erasures --domain"), *options).stdout
+        assert "done" in headcount(*command("privacy erasures --user anna"), *options).stdout
+        other = headcount("privacy", "erasures", "--user", "bob", "--domain", "acme", *options).stdout
+        assert "has no erasure of the user id 'bob'" in other
 
         late = [join(5, "connection-2", **ANNA), join(500, "connection-2", "leave"), EVENTS[0]]
         assert client.post("/events", json=late, params={"wait": "true"}).status_code == 200

@@ -248,6 +248,7 @@ def manage_privacy(recorder):
     number = send("createErasure", json={**person, "mode": "pseudonymize"})["number"]
     send("createErasure", status=400, json={"user_id": "u-1", "mode": "forget"})
     send("listErasures")
+    send("listErasures", params={"attribute": "email=nobody@example.com"})
     send("getErasure", number=str(number))
     send("getErasure", status=404, number="none")
     rule = {"pattern": "lecture-*", "names_days": 30}

@@ -100,7 +100,18 @@ def test_an_erasure_is_requested_once_and_listed_in_its_domain_only(service):
         number = erasure["number"]
         assert client.get(f"/privacy/erasures/{number}").json()["number"] == number
         assert number in [one["number"] for one in client.get("/privacy/erasures").json()["data"]]
+        for query, numbers in (
+            ({"user_id": "nobody"}, [number]),
+            ({"user_id": "somebody"}, []),
+            ({"participant_id": "nobody"}, []),
+            ({"attribute": "email=nobody"}, []),
+        ):
+            found = client.get("/privacy/erasures", params=query).json()["data"]
+            assert [one["number"] for one in found] == numbers
+        for query in ({"user_id": "a", "participant_id": "b"}, {"attribute": "email"}):
+            assert client.get("/privacy/erasures", params=query).status_code == 400
     with service.client(service.make_key("stranger", "admin")) as client:
+        assert client.get("/privacy/erasures", params={"user_id": "nobody"}).json() == {"data": []}
         assert client.get(f"/privacy/erasures/{number}").status_code == 404
         assert client.get("/privacy/erasures").json() == {"data": []}
     with service.client(service.make_key("default", "read", "ingest")) as client:

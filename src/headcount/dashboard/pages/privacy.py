@@ -5,7 +5,7 @@ people, nor how it is erased: `maintenance` and the engine do.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from tempfile import TemporaryFile
 from typing import IO, Final, NamedTuple
@@ -33,13 +33,14 @@ _DIGEST_LENGTH: Final = 8
 class SelectedPerson(NamedTuple):
     """A person, as selected in the address, and what an erasure would change.
 
-    `refusal` is why they cannot be erased; then there is no preview.
+    `refusal` is why they cannot be erased; then there is no preview. `erasures` are earlier ones of the person.
     """
 
     kind: str
     value: str
     preview: ErasurePreview | None
     refusal: str | None
+    erasures: Sequence[Erasure]
 
     @property
     def is_unknown(self) -> bool:
@@ -116,7 +117,8 @@ def _person(view: View) -> SelectedPerson | None:
         preview, refusal = preview_erasure(view.context.store, view.domain, selector, view.now), None
     except BadInput as error:
         preview, refusal = None, f"{str(error)[:1].upper()}{str(error)[1:]}."
-    return SelectedPerson(selector.kind.value, view.query["value"], preview, refusal)
+    earlier = view.context.store.erasures.about(view.domain, selector)
+    return SelectedPerson(selector.kind.value, view.query["value"], preview, refusal, earlier)
 
 
 def _erasures(view: View) -> list[Erasure]:

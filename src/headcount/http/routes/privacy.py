@@ -15,12 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headcount.errors import BadInput
+from headcount.http import params
 from headcount.http.body import decode, read_bytes, require_text
 from headcount.http.context import Answer, domain_of
 from headcount.http.errors import invalid, not_found
 from headcount.http.large_answers import QueryLimiter, spool
 from headcount.http.operations import Body, Handler, Operation, operation, routes_of
-from headcount.http.params import PathParam
+from headcount.http.params import Param, PathParam
 from headcount.http.schemas import Count, DateTime, Schema, choice, doc
 from headcount.http.serializer import encode, rfc3339
 from headcount.kernel.attributes import text_of
@@ -56,6 +57,14 @@ _PREVIEW: Final = "preview"
 _MAX_DIGITS: Final = 18
 
 ERASURE: Final = PathParam("number", "The number of an erasure.")
+
+USER_ID: Final = Param("user_id", params.TEXT, "Only erasures of the user with this id.", None)
+PARTICIPANT_ID: Final = Param(
+    "participant_id", params.TEXT, "Only erasures of the participant with this id.", None
+)
+ATTRIBUTE: Final = Param(
+    "attribute", params.TEXT, "Only erasures by this attribute, such as `email=anna@example.com`.", None
+)
 
 AttributeOfPerson = Annotated[
     dict[str, str | int | float | bool] | UnsetType,
@@ -210,10 +219,29 @@ def create_erasure(context: PersonContext, request: Request, body: bytes) -> Ans
     return encode(_erasure(erasure)), {}
 
 
-@operation("GET", "/privacy/erasures", "listErasures", "List erasures", Erasures, tag="Privacy")
+@operation(
+    "GET", "/privacy/erasures", "listErasures", "List erasures", Erasures,
+    tag="Privacy", params=(USER_ID, PARTICIPANT_ID, ATTRIBUTE),
+)  # fmt: skip
 def list_erasures(context: PersonContext, request: Request, _: bytes) -> Answer:
-    """Returns the erasures of the key's domain, the newest first. What selected a person is not stored once it is done."""
-    erasures = context.store.erasures.all(domain_of(request))
+    """Returns the erasures of the key's domain, the newest first.
+
+    What selected a person is not stored once the erasure is done. To prove that somebody was erased, select them: their hash
+    is compared with those of the erasures.
+    """
+    query, domain = request.query_params, domain_of(request)
+    given = {
+        "user_id": USER_ID.get(query), "participant_id": PARTICIPANT_ID.get(query), "attribute": ATTRIBUTE.get(query)
+    }  # fmt: skip
+    if not any(given.values()):
+        erasures = context.store.erasures.all(domain)
+    else:
+        try:
+            selector = parse_selector(**given)
+        except BadInput as error:
+            raise invalid(str(error)) from error
+        note_subject(request.scope, selector.subject)
+        erasures = context.store.erasures.about(domain, selector)
     return encode(Erasures([_erasure(one) for one in reversed(erasures)])), {}
 
 

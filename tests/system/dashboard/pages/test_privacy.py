@@ -105,6 +105,8 @@ def test_a_person_is_erased_without_a_script_and_by_admins_only(service, room):
     assert f"Erasure {number} was requested" in admin.page(location.removeprefix(BASE))
     listed = admin.page("/privacy/erasures")
     assert "Pseudonymize" in listed
+    again = admin.page(f"/privacy?by=user_id&value={person['value']}")
+    assert f"Erasure {number} of this person was requested" in again
     assert "Nobody was erased yet" in stranger.page("/privacy")
     for client in (admin, viewer, stranger):
         client.close()
