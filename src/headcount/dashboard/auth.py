@@ -23,7 +23,7 @@ from headcount.dashboard.texts import TEXTS
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.store.access_log import Actor, ActorType
-from headcount.store.credentials import SESSION_LIFETIME_MS, AccessToken, Key, Role, short_id
+from headcount.store.credentials import SESSION_LIFETIME_MS, AccessToken, Key, Role
 from headcount.store.database import StoreError
 from headcount.telemetry.access_recorder import note_actor
 from headcount.telemetry.logging import security_event, set_actor
@@ -177,7 +177,7 @@ class Sessions:
 
 def note_session(request: Request, session: AccessToken) -> None:
     """Set the session that a request belongs to, for the access log."""
-    actor = Actor(ActorType.SESSION, short_id(session.digest), session.name)
+    actor = Actor(ActorType.SESSION, session.short_id, session.name)
     note_actor(request.scope, session.domain, actor)
 
 

@@ -92,6 +92,11 @@ class AccessToken(NamedTuple):
     parent: str | None = None
     last_used: Ms | None = None
 
+    @property
+    def short_id(self) -> str:
+        """What identifies the token in the access log."""
+        return short_id(self.digest)
+
 
 class RevokedAccess(NamedTuple):
     """The numbers of valid sessions, unused sign-in links and shared links that a revocation ended."""

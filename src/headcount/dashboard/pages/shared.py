@@ -26,7 +26,7 @@ from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.reporting.attendance import people_in, totals_of
 from headcount.store.access_log import Actor, ActorType, Subject, SubjectType
-from headcount.store.credentials import AccessToken, SubjectKind, short_id
+from headcount.store.credentials import AccessToken, SubjectKind
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.meetings import Meetings
 from headcount.store.records import DAY_MS, MeetingRow
@@ -172,7 +172,7 @@ async def _find_share(view: View) -> AccessToken | None:
     share = await asyncio.to_thread(view.context.store.access_tokens.find_share, token, view.now)
     if share is not None:
         scope = view.request.scope
-        note_actor(scope, share.domain, Actor(ActorType.SHARE, short_id(share.digest), share.name))
+        note_actor(scope, share.domain, Actor(ActorType.SHARE, share.short_id, share.name))
         if share.subject_kind is not None and share.subject is not None:
             note_subject(scope, Subject(SubjectType(share.subject_kind), share.subject))
     return share
