@@ -10,6 +10,7 @@ from headcount.kernel.events import Event, Kind
 from headcount.store.dedup import entry_of
 from headcount.store.open import open_store
 from headcount.store.records import Origin
+from headcount.store.shard_sink import Progress, ShardSink
 from support.engines import NEW_YEAR
 
 
@@ -60,6 +61,28 @@ def test_the_person_is_named_in_one_way(database, tmp_path, options):
     done = ask(database, *options, "-o", tmp_path / "x.zip")
     assert done.exit_code == 2
     assert "one of --user, --participant and --attribute" in done.stderr
+
+
+@pytest.fixture
+def cluster(database):
+    """The same database, on which a live query has reported."""
+    store = open_store(str(database))
+    ShardSink(store.database).report(Progress(1, 0, 1, 1, 0, 0), store.projections.take_over())
+    store.close()
+    return database
+
+
+def test_on_a_cluster_the_export_states_that_the_events_are_elsewhere(cluster, tmp_path):
+    done = ask(cluster, "--user", "anna", "-o", tmp_path / "anna.zip")
+    assert done.exit_code == 0, done.output
+    assert "'headcount export --archive' writes them" in " ".join(done.stderr.split())
+
+
+def test_on_a_cluster_nobody_is_erased(cluster):
+    command = ["privacy", "erase", "--user", "anna", "--yes", "--domain", "acme", "--database", str(cluster)]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2
+    assert "where nobody can be erased" in done.stderr
 
 
 def test_a_file_that_cannot_be_written_is_named(database, tmp_path):

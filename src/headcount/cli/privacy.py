@@ -63,6 +63,7 @@ def export_person(
     from headcount.maintenance.person_export import PersonExport, write_person  # noqa: PLC0415 - help does not need it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.data_subjects import parse_selector  # noqa: PLC0415 - likewise
+    from headcount.store.shard_sink import ShardSink  # noqa: PLC0415 - likewise
 
     if len([one for one in (user, participant, attribute) if one is not None]) != 1:
         raise click.UsageError("Name the person by one of --user, --participant and --attribute")
@@ -76,9 +77,15 @@ def export_person(
                 " Check the spelling, and name another domain with --domain"
             )
         paths = write_person(export, Path(out))
+        has_archive = ShardSink(store.database).progress() is not None
     finally:
         store.close()
     record_read(settings, "privacy.export", selector.subject)
+    if has_archive:
+        note(
+            "A live query on a cluster processes the events of this database: they are in its archive, and not in this export."
+            " 'headcount export --archive' writes them."
+        )
     if as_json:
         emit({**export.head(), "rows": dict(export.counts), "files": [str(path) for path in paths]})
         return
