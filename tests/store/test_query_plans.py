@@ -1,5 +1,7 @@
 """Query plans of SQLite."""
 
+import re
+
 import pytest
 
 from headcount.store.open import open_store
@@ -49,3 +51,25 @@ def test_rooms_are_read_in_order_from_an_index_alone(tmp_path, question):
     store.close()
     assert len(way) == 1
     assert "COVERING INDEX rooms_by_creation" in way[0]
+
+
+@pytest.mark.parametrize(
+    ("question", "index"),
+    [
+        ("select_entries_about", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ("select_participants_of_user", "COVERING INDEX stays_by_user (domain=? AND user_id=?)"),
+        ("select_participants_entries", "INDEX entries_by_room (domain=? AND room=? AND at_ms>?)"),
+        ("select_participants_stays", "PRIMARY KEY (domain=? AND room=? AND (join_ms,participant_id)>(?,?))"),
+        ("select_meetings_between", "INDEX meetings_by_room (domain=? AND room=? AND <expr>>? AND <expr><?)"),
+        ("select_room_corrections", "INDEX corrections_by_room (domain=? AND room=? AND first_ms>?)"),
+    ],
+)
+def test_what_is_stored_about_a_person_is_found_by_an_index(tmp_path, question, index):
+    store = open_store(str(tmp_path / "a.db"))
+    with store.database.reading() as connection:
+        text, _ = with_lists(question, {"participant_ids": ["p", "q"]})
+        values = dict.fromkeys(re.findall(r"(?<!:):(\w+)", text), 0)
+        way = [step for *_, step in connection.query(f"explain query plan {text}", values)]
+    store.close()
+    assert way[0].endswith(f"USING {index}")
+    assert not any("TEMP B-TREE" in step for step in way)

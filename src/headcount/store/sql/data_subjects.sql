@@ -16,11 +16,12 @@ limit :limit
 
 -- name: select_participants_of_user
 -- Served by stays_by_user.
-select distinct room, participant_id
+select room, participant_id
 from stays
 where domain = :domain
   and user_id = :user_id
   and user_id is not null
+order by join_ms
 
 -- name: select_stays_about
 -- Reads the stays of the domain in the order of the primary key.
