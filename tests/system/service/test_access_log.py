@@ -442,3 +442,25 @@ def test_a_domain_in_the_data_minimal_mode_stores_no_user_that_was_asked_for(ser
         client.get("/users/somebody-minimal/meetings")
     (entry,) = wait_until(lambda: entries(service, key, subject="somebody-minimal"))
     assert entry["subject"]["id"].startswith("anon-user-")
+
+
+def test_reads_of_several_servers_on_postgresql_are_one_log(tmp_path, postgres):
+    url = postgres.database()
+    services = []
+    for number in range(2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        services.append(Running(folder, url, min_stay_s=1, start_alone_s=3).start())
+    first, second = services
+    second.key = first.key
+    create_meeting(first, "shared-room")
+    for service in services:
+        with service.client() as client:
+            assert client.get("/users/u-ana-shared-room/meetings").json()["data"]
+    wanted = {"subject": "u-ana-shared-room", "action": "person.read"}
+    wait_until(lambda: sum(one["requests"] for one in entries(second, **wanted)) == 2)
+    assert {one["subject"]["id"] for one in entries(first, **wanted)} == {"u-ana-shared-room"}
+    client = sign_in(second)
+    assert "u-ana-shared-room" in client.get(f"{BASE}/access-log?subject=u-ana-shared-room").text
+    for service in services:
+        service.stop()
