@@ -7,10 +7,12 @@ from click.testing import CliRunner
 
 from headcount.cli import main
 from headcount.kernel.events import Event, Kind
+from headcount.store.archive import ArchivedEntry
 from headcount.store.dedup import entry_of
 from headcount.store.open import open_store
 from headcount.store.records import Origin
 from headcount.store.shard_sink import Progress, ShardSink
+from support.archives import write_archive
 from support.engines import NEW_YEAR
 
 
@@ -72,10 +74,27 @@ def cluster(database):
     return database
 
 
-def test_on_a_cluster_the_export_states_that_the_events_are_elsewhere(cluster, tmp_path):
-    done = ask(cluster, "--user", "anna", "-o", tmp_path / "anna.zip")
+def test_on_a_cluster_the_archive_is_exported(cluster, tmp_path):
+    refused = ask(cluster, "--user", "anna", "-o", tmp_path / "anna.zip")
+    assert refused.exit_code == 2
+    assert "--archive" in refused.stderr
+    join = Event(Kind.JOIN, "green", NEW_YEAR, "a7", user_id="anna", user_name="Anna")
+    events = [
+        join,
+        Event(Kind.LEAVE, "green", NEW_YEAR + 5, "a7"),
+        Event(Kind.JOIN, "green", NEW_YEAR, "b7", user_id="bob"),
+    ]
+    entries = [entry_of(event, "acme", NEW_YEAR, Origin.LIVE) for event in events]
+    archived = [ArchivedEntry(entry, offset, False) for offset, entry in enumerate(entries)]
+    write_archive(tmp_path / "archive", archived, 2)
+    done = ask(cluster, "--user", "anna", "-o", tmp_path / "out", "--archive", tmp_path / "archive")
     assert done.exit_code == 0, done.output
-    assert "'headcount export --archive' writes them" in " ".join(done.stderr.split())
+    data = json.loads((tmp_path / "out" / "data.json").read_text())
+    assert {(one["room"], one["kind"], one["participant_id"]) for one in data["log_entries"]} == {
+        ("blue", "join", "a1"),
+        ("green", "join", "a7"),
+        ("green", "leave", "a7"),
+    }
 
 
 def test_on_a_cluster_nobody_is_erased(cluster):

@@ -51,24 +51,24 @@ def with_selector(command: Callable[..., None]) -> Callable[..., None]:
     help="ZIP archive to write, or a directory if the name does not end in .zip.",
 )
 @json_option
-@with_settings("database", "domain")
+@with_settings("database", "domain", "archive")
 def export_person(
     *, settings: Settings, user: str | None, participant: str | None, attribute: str | None, out: str, as_json: bool
 ) -> None:  # fmt: skip
     """Export everything that is stored about a person.
 
     Name the person by one of --user, --participant and --attribute. The export has one JSON file, a CSV file for each table,
-    and a description of all columns. Data of other people is excluded.
+    and a description of all columns. Data of other people is excluded. On a cluster, name the archive with --archive.
     """
+    from headcount.cli.transfer import with_history  # noqa: PLC0415 - help does not need it
     from headcount.maintenance.person_export import PersonExport, write_person  # noqa: PLC0415 - help does not need it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.data_subjects import parse_selector  # noqa: PLC0415 - likewise
-    from headcount.store.shard_sink import ShardSink  # noqa: PLC0415 - likewise
 
     if len([one for one in (user, participant, attribute) if one is not None]) != 1:
         raise click.UsageError("Name the person by one of --user, --participant and --attribute")
     selector = parse_selector(user, participant, attribute)
-    store = existing_store(settings, read_only=True)
+    store = with_history(existing_store(settings, read_only=True), settings["archive"])
     try:
         export = PersonExport(store, settings["domain"], selector, new_clock().now())
         if export.is_empty:
@@ -77,15 +77,9 @@ def export_person(
                 " Check the spelling, and name another domain with --domain"
             )
         paths = write_person(export, Path(out))
-        has_archive = ShardSink(store.database).progress() is not None
     finally:
         store.close()
     record_read(settings, "privacy.export", selector.subject)
-    if has_archive:
-        note(
-            "A live query on a cluster processes the events of this database: they are in its archive, and not in this export."
-            " 'headcount export --archive' writes them."
-        )
     if as_json:
         emit({**export.head(), "rows": dict(export.counts), "files": [str(path) for path in paths]})
         return

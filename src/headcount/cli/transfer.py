@@ -209,7 +209,7 @@ def export(*, out: str, settings: Settings, fmt: str, as_json: bool) -> None:
     from headcount.maintenance.export import export_domain  # noqa: PLC0415 - only this command needs it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
 
-    store = _with_history(existing_store(settings, read_only=True), settings["archive"])
+    store = with_history(existing_store(settings, read_only=True), settings["archive"])
     paths = export_domain(store, settings["domain"], out, fmt, new_clock().now())
     store.close()
     record_read(settings, "export")
@@ -219,7 +219,7 @@ def export(*, out: str, settings: Settings, fmt: str, as_json: bool) -> None:
         echo(*(str(path) for path in paths))
 
 
-def _with_history(store: "Store", archive: str) -> "Store":
+def with_history(store: "Store", archive: str) -> "Store":
     """Return the store with the history of its cluster. Raise `BadInput` if that needs an archive."""
     from headcount.service.logs import cluster_history  # noqa: PLC0415 - only this command needs it
     from headcount.store.shard_sink import ShardSink  # noqa: PLC0415 - likewise

@@ -10,7 +10,7 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Final
@@ -23,7 +23,7 @@ from msgspec import Raw
 from headcount.engine.redaction import personal_texts
 from headcount.errors import CannotWrite
 from headcount.kernel.attributes import Attributes
-from headcount.kernel.events import Ms
+from headcount.kernel.events import Event, Ms
 from headcount.maintenance.person_tables import (
     TABLES,
     ExportedAccess,
@@ -43,7 +43,15 @@ from headcount.maintenance.person_tables import (
 )
 from headcount.store.access_log import AccessFilter, Subject, SubjectType
 from headcount.store.credentials import AccessToken, SubjectKind
-from headcount.store.data_subjects import DataSubject, DataSubjects, PersonalTexts, Selector, SelectorKind
+from headcount.store.data_subjects import (
+    DataSubject,
+    DataSubjects,
+    PersonalTexts,
+    Selector,
+    SelectorKind,
+    with_events,
+)
+from headcount.store.history import StoredHistory
 from headcount.store.open import Store
 from headcount.store.outbox import Message, MessageType
 from headcount.store.provenance import Sender, SenderKind
@@ -84,6 +92,17 @@ class PersonExport:
         self.selector = selector
         self.counts: Counter[str] = Counter(dict.fromkeys(TABLES, 0))
         self.subject = self._subjects.find(domain, selector)
+        if self._archived:
+            self.subject = with_events(self.subject, self._archived_events())
+
+    @property
+    def _archived(self) -> bool:
+        """Whether the log is in the archive of a cluster, too."""
+        return not isinstance(self._store.history, StoredHistory)
+
+    def _archived_events(self) -> Iterator[Event]:
+        """Yield all events of the domain, those of the table included."""
+        return chain.from_iterable(self._store.history.in_domain(self.subject.domain))
 
     @property
     def is_empty(self) -> bool:
@@ -130,6 +149,11 @@ class PersonExport:
                 yield ExportedParticipant(room, participant_id)
 
     def _entries(self) -> Iterator[Row]:
+        if self._archived:
+            for event in self._archived_events():
+                if self.subject.has(event.room, event.participant_id, event.user_id):
+                    yield _archived_entry(event)
+            return
         senders = self._store.sources.senders(self.subject.domain)
         for entry in self._subjects.entries(self.subject):
             yield ExportedEntry(
@@ -364,6 +388,27 @@ def _attempts(endpoint: Endpoint, delivery: MessageDeliveries) -> Iterator[Row]:
         yield ExportedDelivery(
             *place, format_timestamp(one.at), bool(one.delivered), one.status, one.response, one.error
         )
+
+
+def _archived_entry(event: Event) -> Row:
+    return ExportedEntry(
+        event.room,
+        event.kind.value,
+        format_timestamp(event.at),
+        None,
+        event.participant_id,
+        event.user_id,
+        event.user_name,
+        _raw(event.attributes),
+        _raw(None),
+        event.source_session,
+        _time(event.joined_at),
+        None if event.inferred is None else event.inferred.value,
+        event.id,
+        None,
+        None,
+        None,
+    )
 
 
 def _correction(row: Correction) -> Row:

@@ -34,7 +34,10 @@ class ExportedEntry(Row):
         str, Meta(description="Kind of the entry: `join`, `leave`, `end`, or `snapshot`, a list of those present.")
     ]  # fmt: skip
     at: Annotated[Time, Meta(description="Time of the event.")]
-    received_at: Annotated[Time, Meta(description="Time when Headcount received it.")]
+    received_at: Annotated[
+        Time | None,
+        Meta(description="Time when Headcount received it; null if the archive of a cluster has it."),
+    ]
     participant_id: Annotated[str | None, Meta(description="Id of the participant; null in a snapshot.")]
     user_id: Annotated[str | None, Meta(description="Id of the user, if it was reported.")]
     user_name: Annotated[str | None, Meta(description="Name of the user, if it was reported.")]
@@ -48,7 +51,12 @@ class ExportedEntry(Row):
         str | None, Meta(description="How Headcount inferred the event; null if it was reported.")
     ]
     event_id: Annotated[str | None, Meta(description="Id that the sender gave the event.")]
-    origin: Annotated[str, Meta(description="How it came into the log: `live`, `imported` or `inferred`.")]
+    origin: Annotated[
+        str | None,
+        Meta(
+            description="How it came into the log: `live`, `imported` or `inferred`; null if the archive of a cluster has it."
+        ),
+    ]
     sender: Annotated[str | None, Meta(description="Source, API key or file that it came from.")]
     sha256: Annotated[
         str | None, Meta(description="SHA-256 of the request or file that it was in, in hexadecimal.")

@@ -12,7 +12,7 @@ Responsible for finding the person and their rows. Must not know the files that 
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import accumulate, islice
 from typing import Any, Final, NamedTuple
@@ -22,7 +22,7 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.attributes import AttributeFilter, Attributes, canonical, matches
-from headcount.kernel.events import Ms
+from headcount.kernel.events import Event, Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.access_log import Subject, SubjectType
 from headcount.store.database import Database
@@ -124,6 +124,18 @@ class DataSubject:
         if kind is SelectorKind.PARTICIPANT_ID:
             return participant_id == value
         return participant_id in self.participants.get(room, ())
+
+
+def with_events(subject: DataSubject, events: Iterable[Event]) -> DataSubject:
+    """Return a person with the participants that they are in events which are not in the table."""
+    selectors = [subject.selector._replace(value=user) for user in subject.users] or [subject.selector]
+    found = {room: set(ids) for room, ids in subject.participants.items()}
+    for event in events:
+        who = event.participant_id
+        if who and any(_is_selected(one, who, event.user_id, event.attributes) for one in selectors):
+            found.setdefault(event.room, set()).add(who)
+    participants = {room: frozenset(ids) for room, ids in sorted(found.items())}
+    return replace(subject, participants=participants)
 
 
 class SubjectEntry(NamedTuple):
