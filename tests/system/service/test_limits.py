@@ -225,7 +225,8 @@ def test_no_entry_of_any_index_can_be_too_large_for_postgresql(service):
     """Each indexed text has a limit here, so that a new index that could overflow fails this test."""
     bounds = {"domain": DOMAIN_BYTES, "token": DOMAIN_BYTES, "name": DOMAIN_BYTES, "metric": 32, "kind": 32}
     bounds |= {"key": ATTRIBUTE_KEY_BYTES, "attribute": ATTRIBUTE_KEY_BYTES, "value": INDEXED_BYTES}
-    bounds |= dict.fromkeys(("room", "participant_id", "user_id"), NAME_BYTES)
+    bounds |= dict.fromkeys(("room", "participant_id", "user_id", "actor", "subject"), NAME_BYTES)
+    bounds |= {"pattern": DOMAIN_BYTES, "action": 32, "pseudonym": 32}
     bounds |= dict.fromkeys(("id", "uuid", "endpoint", "digest", "participant", "event_key"), 128)
     with closing(psycopg.connect(service.database)) as store:
         indexes = store.execute(
