@@ -145,9 +145,9 @@ class Engine:
         """The epoch in which this engine may commit."""
         return self._epoch
 
-    def freeze(self, key: RoomKey, at: Ms) -> None:
-        """Ignore events of a room up to a time, up to which its rows are given from now on."""
-        self._cache.freeze(key, at)
+    def evict(self, key: RoomKey) -> None:
+        """Remove a room from memory, because its rows were changed between two batches."""
+        self._cache.evict(key)
 
     def step(self, now: Ms) -> bool:
         """Process one batch at the clock time `now`. Return whether there is more to do at once.

@@ -136,7 +136,7 @@ class Expirer:
         if frozen is None or (frozen, usage_until) == (progress.frozen, progress.usage_until):
             return False
         self._expiry.freeze(key, frozen, usage_until, cursor=self._engine.cursor, epoch=self._engine.epoch)
-        self._engine.freeze(key, frozen)
+        self._engine.evict(key)
         return True
 
     def _delete(self, key: RoomKey, targets: _Targets, progress: RoomRetention, held: Sequence[Span]) -> bool:

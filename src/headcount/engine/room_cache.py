@@ -81,10 +81,6 @@ class CachedRoom:
             self._load_unread = None
         return self._unread
 
-    def freeze(self, at: Ms) -> None:
-        """Ignore events up to a time from now on."""
-        self.frozen = self.journal.frozen = at
-
     def read(self, events: Iterable[Event]) -> None:
         """Note that these events are read."""
         if self._unread:
@@ -169,16 +165,6 @@ class RoomCache:
         """Remove a room from memory with its uncommitted state."""
         self._rooms.pop(key, None)
         self._idle.pop(key, None)
-
-    def freeze(self, key: RoomKey, at: Ms) -> None:
-        """Ignore events of a room up to a time from now on. A room with events that are not final is replayed without them."""
-        cached = self._rooms.get(key)
-        if cached is None:
-            return
-        if cached.room.is_idle():
-            cached.freeze(at)
-        else:
-            self.evict(key)
 
     def clear(self) -> None:
         """Remove all rooms from memory."""

@@ -1,7 +1,7 @@
 """Expiry: what retention deletes from the tables of one room, in bounded transactions.
 
-A past ends at a moment at which nobody was in the room and no inferred leave was unconfirmed: what happens later
-changes nothing before it. So what expires ends at such a moment, and the room is frozen up to it: its rows are given from then on.
+A past ends at a moment at which nobody was in the room. What expires ends at such a moment, and the room is frozen up to it:
+its rows are given from then on. Inferred leaves before it count as confirmed.
 
 Responsible for finding these moments, for deleting up to them, and for what is given. Must not know rules or the clock.
 """
@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from headcount.kernel.events import Ms
+from headcount.kernel.journal import Mark
 from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, LeadershipLost
 from headcount.store.projections import write_rows
-from headcount.store.records import BatchChanges, RoomKey
+from headcount.store.records import BatchChanges, RoomKey, decode_mark, encode_unconfirmed
 from headcount.store.retention import HoldKind, LegalHold, RoomRetention
 from headcount.store.usage.quarters import QUARTER_MS
 
@@ -109,12 +110,18 @@ class Expiry:
             return sorted({_past_around(connection, key, *span) for span in found})
 
     def freeze(self, key: RoomKey, frozen: Ms, usage_until: Ms | None, *, cursor: int, epoch: int) -> None:
-        """Record up to when the rows of a room are given."""
+        """Record up to when the rows of a room are given. Inferred leaves up to then cannot be overridden any more."""
         with self._writing(cursor, epoch) as connection:
             connection.write("upsert_room_frozen", [(*key, frozen, usage_until)])
             if usage_until is not None:
                 quarter = usage_until // QUARTER_MS
                 connection.run("insert_given_quarters", domain=key[0], room=key[1], until=quarter)
+            for mark in list(_unconfirmed_marks(connection, key, _BEFORE_ALL)):
+                later = tuple(leave for leave in mark.unconfirmed if _first_join(leave) > frozen)
+                if mark.at >= frozen or mark.at == _mark_until(connection, key, frozen):
+                    row = (*key, mark.at, encode_unconfirmed(Mark(mark.at, later)))
+                    connection.write("upsert_mark", [row])
+            connection.write("update_checkpoint", [(None, *key)])
 
     def finish(
         self, key: RoomKey, events_until: Ms | None, meetings_until: Ms | None, *, cursor: int, epoch: int
@@ -199,11 +206,35 @@ def spans_up_to(until: Ms | None, held: Sequence[Span]) -> Iterator[Span]:
 def _end_of_past(connection: Connection, key: RoomKey, until: Ms) -> Ms | None:
     values = {"domain": key[0], "room": key[1]}
     latest = connection.row("select_latest_mark", **values)
-    if latest is None or (latest[0] <= until and latest[1] is None):
+    if latest is None or latest[0] <= until:
         # Nobody has been in the room since the last mark, or ever, if nobody is in it now.
         if connection.row("select_room_is_idle", **values) is not None:
             return until
-    return _mark_until(connection, key, until)
+    while (end := _mark_until(connection, key, until)) is not None:
+        leaves = (
+            leave for mark in _unconfirmed_marks(connection, key, end - 1) for leave in mark.unconfirmed
+        )
+        straddling = [_first_join(one) for one in leaves if _first_join(one) <= end < _last_join(one)]
+        if not straddling:
+            return end
+        until = min(straddling) - 1
+    return None
+
+
+def _unconfirmed_marks(connection: Connection, key: RoomKey, after: Ms) -> Iterator[Mark]:
+    rows = connection.rows("select_unconfirmed_marks", domain=key[0], room=key[1], after=after)
+    return (decode_mark(*row) for row in rows)
+
+
+def _first_join(leave: Sequence[Any]) -> Ms:
+    """Return the join of the first stay of an unconfirmed leave: see `OpenStay.pack`."""
+    join: Ms = leave[0][1]
+    return join
+
+
+def _last_join(leave: Sequence[Any]) -> Ms:
+    join: Ms = max(stay[1] for stay in leave)
+    return join
 
 
 def _is_empty(connection: Connection, key: RoomKey, span: Span, position: int) -> bool:
@@ -212,9 +243,7 @@ def _is_empty(connection: Connection, key: RoomKey, span: Span, position: int) -
 
 
 def _mark_until(connection: Connection, key: RoomKey, until: Ms) -> Ms | None:
-    (found,) = connection.row("select_confirmed_mark_until", domain=key[0], room=key[1], until=until) or (
-        None,
-    )
+    (found,) = connection.row("select_mark_until", domain=key[0], room=key[1], until=until) or (None,)
     return None if found is None else int(found)
 
 

@@ -48,14 +48,13 @@ where domain = :domain
 order by at_ms desc
 limit 1
 
--- name: select_confirmed_mark_until
+-- name: select_mark_until
 -- Served by the primary key of marks.
 select max(at_ms)
 from marks
 where domain = :domain
   and room = :room
   and at_ms <= :until
-  and unconfirmed is null
 
 -- name: select_mark_since
 -- Served by the primary key of marks.
