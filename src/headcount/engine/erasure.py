@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from headcount.engine.expired_names import ExpiredNames
 from headcount.engine.redaction import Redacted, Visit, redact_slice
 from headcount.kernel.attributes import texts_of
 from headcount.kernel.events import Ms
@@ -75,6 +76,7 @@ class Eraser:
         self._erasures = Erasures(database)
         self._slices = Slices(database)
         self._subjects = DataSubjects(database)
+        self._expired_names = ExpiredNames(database)
         self._database = database
         self._epoch = epoch
         self._evict = evict
@@ -121,7 +123,8 @@ class Eraser:
     # Events that arrive later.
 
     def redacted(self, entries: Sequence[StoredEntry]) -> Sequence[StoredEntry]:
-        """Return new entries of the log without those data that are erased. They are replaced in the log, too."""
+        """Return new entries of the log without those data that are erased or have expired. They are replaced in the log, too."""
+        entries = self._expired_names.redacted(entries)
         if not any(entry.domain in self._policies for entry in entries):
             return entries
         changed: dict[int, StoredEntry] = {}
@@ -151,7 +154,7 @@ class Eraser:
                 rows += rewrite.entries
                 for _, new in rewrite.entries:
                     assert new is not None
-                    changed[entry.position] = _replaced(entry, new)
+                    changed[entry.position] = new.replaced(entry)
         if rows or found or closed:
             self._slices.redact(rows, list(found.values()), [(at, *key) for key, at in closed.items()])
             self._continue(found.values())
@@ -440,11 +443,3 @@ def _joined(known: str | None, found: Iterable[str]) -> str:
     """Return more texts beside those that are known, as JSON."""
     texts = set(msgspec.json.decode(known, type=list[str]) if known else ()) | set(found)
     return msgspec.json.encode(sorted(texts)).decode()
-
-
-def _replaced(entry: StoredEntry, new: SliceEntry) -> StoredEntry:
-    """Return an entry as the engine reads it, without what was redacted."""
-    return entry._replace(
-        participant_id=new.participant_id, user_id=new.user_id, user_name=new.user_name, attributes=new.attributes,
-        snapshot=new.snapshot,
-    )  # fmt: skip

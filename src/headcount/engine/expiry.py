@@ -7,16 +7,18 @@ Responsible for what expires when. Must not know SQL or how rows are deleted.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
 
 from headcount.engine.engine import Engine
+from headcount.engine.expired_names import ExpiredNames
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.database import StoreError
 from headcount.store.expiry import Expiry, Span, spans_up_to
-from headcount.store.records import RoomKey
+from headcount.store.records import DAY_MS, RoomKey
 from headcount.store.retention import (
     Cutoffs,
     LegalHold,
@@ -34,6 +36,7 @@ _ROOMS: Final = 50
 """Rooms of which one step reads whether something expires."""
 _ROWS: Final = 500
 _FIRST: Final[RoomKey] = ("", "")
+_NO_MESSAGE: Final = (-NEVER, 0)
 
 log = structlog.get_logger("headcount.retention")
 
@@ -48,8 +51,9 @@ class _Targets(NamedTuple):
 class Expirer:
     """Deletes what has expired, for one engine."""
 
-    def __init__(self, engine: Engine, retention: Retention, expiry: Expiry) -> None:
+    def __init__(self, engine: Engine, retention: Retention, expiry: Expiry, names: ExpiredNames) -> None:
         self._engine = engine
+        self._names = names
         self._retention = retention
         self._expiry = expiry
         self._rules: Sequence[RetentionRule] = ()
@@ -57,6 +61,10 @@ class Expirer:
         self._next_look: Ms = -NEVER
         self._next_sweep: Ms = -NEVER
         self._rooms: list[RoomKey] = []
+        self._domains: list[str] = []
+        """Domains of which other texts are still to be deleted in this sweep."""
+        self._message: tuple[Ms, int] = _NO_MESSAGE
+        self._has_deleted = False
         self._last: RoomKey | None = None
         """The last room that was read in this sweep, or None between two."""
 
@@ -70,14 +78,22 @@ class Expirer:
             if now < self._next_sweep or not self._rules:
                 return False
             self._last, self._next_sweep = _FIRST, now + SWEEP_MS
+            self._domains = sorted({rule.domain for rule in self._rules if rule.names_days is not None})
+        if self._domains:
+            self._expire_texts(self._domains[-1], now)
+            return True
         for _ in range(_ROOMS):
             if not self._rooms:
                 self._rooms = self._expiry.rooms_after(self._last, _ROWS)[::-1]
             if not self._rooms:
                 self._last = None
+                if self._has_deleted:
+                    self._expiry.forget_deleted()
+                    self._has_deleted = False
                 return False
             key = self._rooms[-1]
             if self._expire_contained(key, now):
+                self._has_deleted = True
                 return True
             self._last = self._rooms.pop()
         return True
@@ -101,6 +117,7 @@ class Expirer:
         if (rules, holds) != (self._rules, self._holds):
             self._rules, self._holds = rules, holds
             self._rooms, self._last, self._next_sweep = [], None, now
+            self._domains, self._message = [], _NO_MESSAGE
 
     def _expire(self, key: RoomKey, now: Ms) -> bool:
         """Delete some of what has expired in a room. Return whether there is more, or whether something was deleted."""
@@ -111,10 +128,59 @@ class Expirer:
         if held is None:
             return False
         progress = self._expiry.progress(key)
+        if self._remove_names(key, rule.cutoffs(now).names, progress.names_until, held):
+            return True
         targets = self._targets(key, rule.cutoffs(now), progress)
         if not self._expiry.has_expired(key, *targets, self._engine.cursor):
             return False
         return self._freeze(key, targets, progress) or self._delete(key, targets, progress, held)
+
+    def _expire_texts(self, domain: str, now: Ms) -> None:
+        """Delete messages of a domain, and at the end dead letters. They name people, and cannot be changed.
+
+        Nobody knows the room of a dead letter. So it is deleted after the longest time of all rules, if one is for all rooms.
+        """
+        rules = [rule for rule in self._rules if rule.domain == domain]
+        days = [rule.names_days for rule in rules if rule.names_days is not None]
+        leader = {"cursor": self._engine.cursor, "epoch": self._engine.epoch}
+        following = self._expiry.delete_messages(
+            domain,
+            self._message,
+            now - min(days) * DAY_MS,
+            partial(self._message_expires, domain, now),
+            _ROWS,
+            **leader,
+        )
+        if following is not None:
+            self._message = following
+            return
+        self._message = _NO_MESSAGE
+        self._domains.pop()
+        if len(days) == len(rules) and any(rule.pattern == "*" for rule in rules):
+            self._expiry.delete_dead_letters(domain, now - max(days) * DAY_MS, **leader)
+
+    def _message_expires(self, domain: str, now: Ms, room: str, at: Ms) -> bool:
+        rule = most_specific((rule for rule in self._rules if rule.domain == domain), room)
+        cutoff = None if rule is None else rule.cutoffs(now).names
+        return cutoff is not None and at <= cutoff and self._expiry.held((domain, room), self._holds) == []
+
+    def _remove_names(self, key: RoomKey, cutoff: Ms | None, done: Ms | None, held: Sequence[Span]) -> bool:
+        """Remove names from one slice of a room. Return whether there may be more."""
+        done = -NEVER if done is None else done
+        until = None if cutoff is None else self._expiry.end_of_named_past(key, done, cutoff)
+        if until is None or self._expiry.is_busy(key, until):
+            return False
+        if not self._expiry.has_named(key, done, until, self._engine.cursor):
+            return False
+        leader = {"cursor": self._engine.cursor, "epoch": self._engine.epoch}
+        for first, last in spans_up_to(until, held):
+            if done < last:
+                end = self._names.remove(key, max(first, done), last, **leader)
+                self._engine.evict(key)
+                self._expiry.finish_names(key, end, **leader)
+                return True
+        self._expiry.finish_names(key, until, **leader)
+        return False
 
     def _targets(self, key: RoomKey, cutoffs: Cutoffs, progress: RoomRetention) -> _Targets:
         """Return up to when events and meetings expire. Nothing that is given becomes open again."""

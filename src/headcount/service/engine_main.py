@@ -10,6 +10,7 @@ import structlog
 
 from headcount.engine.engine import Engine
 from headcount.engine.erasure import new_eraser
+from headcount.engine.expired_names import ExpiredNames
 from headcount.engine.expiry import Expirer
 from headcount.engine.worker import Worker
 from headcount.garbage import ENGINE_OBJECTS, collect_rarely
@@ -68,10 +69,10 @@ def run_engine(settings: Settings, link: EngineLink) -> None:
         )  # fmt: skip
 
     leadership = _WatchedLeadership(service_leadership(store.database), link.service_is_running)
-    expiry = Expiry(store.database)
+    expiry, names = Expiry(store.database), ExpiredNames(store.database)
     worker = Worker(
         leadership, build_engine, clock.now, lambda: link.report_batch(worker),
-        background=lambda engine: Expirer(engine, store.retention, expiry).step,
+        background=lambda engine: Expirer(engine, store.retention, expiry, names).step,
     )  # fmt: skip
     worker.start()
     link.follow(worker)

@@ -16,7 +16,7 @@ from headcount.kernel.rules import NEVER
 from headcount.store.database import Connection, Database, LeadershipLost
 from headcount.store.erasures import ErasedParticipant, Erasure, write_participants, write_progress
 from headcount.store.projections import write_rows
-from headcount.store.records import BatchChanges, PendingStayRow, StayRow, decode_mark
+from headcount.store.records import BatchChanges, PendingStayRow, StayRow, StoredEntry, decode_mark
 from headcount.store.sources import ExcludedParticipant
 from headcount.store.statements import with_lists
 
@@ -49,6 +49,13 @@ class SliceEntry(NamedTuple):
     def first_at(self) -> Ms:
         """The earliest moment that the entry is about: a leave may know its join."""
         return self.at if self.joined_at is None else min(self.at, self.joined_at)
+
+    def replaced(self, entry: StoredEntry) -> StoredEntry:
+        """Return an entry as the engine reads it, without what was redacted in this one."""
+        return entry._replace(
+            participant_id=self.participant_id, user_id=self.user_id, user_name=self.user_name, attributes=self.attributes,
+            snapshot=self.snapshot,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ its rows are given from then on. Inferred leaves before it count as confirmed.
 Responsible for finding these moments, for deleting up to them, and for what is given. Must not know rules or the clock.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
+
+import msgspec
 
 from headcount.kernel.events import Ms
 from headcount.kernel.journal import Mark
@@ -23,6 +25,13 @@ Span = tuple[Ms, Ms]
 """A time from one moment, which is excluded, to another."""
 _BEFORE_ALL: Final[Ms] = -NEVER
 _MEETINGS: Final = 100
+_NAMES: Final = """
+with wanted (domain, room) as ({keys})
+select r.domain, r.room, r.names_until_ms
+from wanted as w
+cross join room_retention as r
+where r.domain = w.domain and r.room = w.room and r.names_until_ms is not null
+"""
 _ATTEMPTS: Final = 200
 """Marks that are examined for a boundary between two quarters."""
 
@@ -45,10 +54,63 @@ class Expiry:
             row = connection.row("select_room_retention", domain=key[0], room=key[1])
         return RoomRetention() if row is None else RoomRetention(*row)
 
+    def names_until(self, keys: Mapping[RoomKey, None]) -> dict[RoomKey, Ms]:
+        """Return up to when the names of those of these rooms have expired in which some have."""
+        with self._database.reading() as connection:
+            if not keys or connection.row("select_room_retentions_exist") is None:
+                return {}
+            rows = connection.lookup(_NAMES, list(keys))
+            return {(domain, room): until for domain, room, until in rows}
+
+    def forget_joins(self, positions: Iterable[int]) -> None:
+        """Remove from leaves in the log that they know when their participant joined."""
+        with self._database.writing() as connection:
+            connection.write("forget_entry_join", [(position,) for position in positions])
+
+    def finish_names(self, key: RoomKey, until: Ms, *, cursor: int, epoch: int) -> None:
+        """Record up to when the names of a room have expired."""
+        with self._writing(cursor, epoch) as connection:
+            connection.write("upsert_room_names_expired", [(*key, until)])
+
+    def redact_corrections(
+        self, key: RoomKey, span: Span, pseudonym: Callable[[str], str], *, cursor: int, epoch: int
+    ) -> None:
+        """Remove names from the corrections of a room in a span."""
+        with self._writing(cursor, epoch) as connection:
+            rows = connection.rows(
+                "select_expired_corrections", domain=key[0], room=key[1], after=span[0], until=span[1]
+            )
+            if rows:
+                changed = [(_redacted_correction(text, pseudonym), number) for number, text in rows]
+                connection.write("update_correction", changed)
+
     def end_of_past(self, key: RoomKey, until: Ms) -> Ms | None:
         """Return the last moment up to `until` that ends a past, or None."""
         with self._database.reading() as connection:
             return _end_of_past(connection, key, until)
+
+    def end_of_named_past(self, key: RoomKey, done: Ms, until: Ms) -> Ms | None:
+        """Return the last moment up to `until` that ends a past to which no later event refers, or None.
+
+        Participants have another name before it than after it: a later event must not confirm an inferred leave before it,
+        or know a join before it. Up to `done`, that is known.
+        """
+        with self._database.reading() as connection:
+            while (end := _end_of_past(connection, key, until)) is not None:
+                values = {"domain": key[0], "room": key[1], "after": end}
+                returned = [
+                    _first_join(leave)
+                    for leave in _unconfirmed_at(connection, key, end)
+                    if connection.row("select_participant_after", participant=leave[0][0], **values)
+                    is not None
+                ]
+                values["after"] = done
+                (join,) = connection.row("select_join_of_later_leave", end=end, **values) or (None,)
+                referred = returned if join is None else [*returned, join]
+                if not referred:
+                    return end
+                until = min(referred) - 1
+        return None
 
     def end_of_quarters(self, key: RoomKey, until: Ms, position: int) -> Ms | None:
         """Return the last moment up to `until` that ends a past and is a boundary between two quarters, or None.
@@ -91,6 +153,12 @@ class Expiry:
                 and connection.row("select_any_stay_until", domain=domain, room=room, until=meetings)
                 is not None
             )
+
+    def has_named(self, key: RoomKey, after: Ms, until: Ms, position: int) -> bool:
+        """Return whether a room has processed entries or stays in a time."""
+        values = {"domain": key[0], "room": key[1], "after": after, "until": until, "position": position}
+        with self._database.reading() as connection:
+            return connection.row("select_anything_between", **values) is not None
 
     def held(self, key: RoomKey, holds: Iterable[LegalHold]) -> list[Span] | None:
         """Return what legal holds protect in a room, in order, or None for all of it: whole pasts, from mark to mark."""
@@ -179,12 +247,54 @@ class Expiry:
                 connection.run("delete_expired_marks", **values | {"until": last})
         return False
 
+    def delete_messages(
+        self, domain: str, after: tuple[Ms, int], before: Ms, expires: Callable[[str, Ms], bool], limit: int,
+        *, cursor: int, epoch: int,
+    ) -> tuple[Ms, int] | None:  # fmt: skip
+        """Delete those of some messages of a domain that expire, with their deliveries. Return where to go on, or None.
+
+        `expires` is asked for each with its room and its time. The last message stays, so that its position is not used again.
+        """
+        values = {
+            "domain": domain,
+            "created": after[0],
+            "position": after[1],
+            "before": before,
+            "limit": limit,
+        }
+        with self._writing(cursor, epoch) as connection:
+            rows = connection.rows("select_old_messages", **values)
+            deleted = [(position,) for position, room, at, _ in rows if expires(room, at)]
+            endpoints = [row[0] for row in connection.rows("select_endpoint_ids", domain=domain)]
+            pairs = [(endpoint, position) for endpoint in endpoints for (position,) in deleted]
+            for name, some in (
+                ("delete_expired_message", deleted),
+                ("delete_expired_delivery", pairs),
+                ("delete_expired_attempts", pairs),
+            ):
+                if some:
+                    connection.write(name, some)
+        return (rows[-1][3], rows[-1][0]) if len(rows) == limit else None
+
+    def delete_dead_letters(self, domain: str, before: Ms, *, cursor: int, epoch: int) -> None:
+        """Delete the dead letters of a domain that were received before a time, and what older errors quoted."""
+        with self._writing(cursor, epoch) as connection:
+            connection.run("delete_expired_dead_letters", domain=domain, before=before)
+            connection.run("clear_expired_source_details", domain=domain, before=before)
+
+    def forget_deleted(self) -> None:
+        """Remove what was deleted from the write-ahead log."""
+        self._database.forget_deleted()
+
     @contextmanager
     def _writing(self, cursor: int, epoch: int) -> Iterator[Connection]:
         """Give a connection in a transaction. Raise `LeadershipLost` if another engine is the leader now."""
         with self._database.writing() as connection:
             if connection.run("advance_cursor", cursor=cursor, epoch=epoch) != 1:
                 raise LeadershipLost("another process runs the engine now")
+            erase_deleted = self._database.dialect.get("erase_deleted")
+            if erase_deleted is not None:
+                connection.run_text(erase_deleted)
             yield connection
 
 
@@ -226,6 +336,12 @@ def _unconfirmed_marks(connection: Connection, key: RoomKey, after: Ms) -> Itera
     return (decode_mark(*row) for row in rows)
 
 
+def _unconfirmed_at(connection: Connection, key: RoomKey, at: Ms) -> Sequence[tuple[Any, ...]]:
+    """Return the inferred leaves that were unconfirmed at a moment at which nobody was in a room."""
+    row = connection.row("select_mark_before", domain=key[0], room=key[1], at=at + 1)
+    return () if row is None else decode_mark(*row).unconfirmed
+
+
 def _first_join(leave: Sequence[Any]) -> Ms:
     """Return the join of the first stay of an unconfirmed leave: see `OpenStay.pack`."""
     join: Ms = leave[0][1]
@@ -235,6 +351,18 @@ def _first_join(leave: Sequence[Any]) -> Ms:
 def _last_join(leave: Sequence[Any]) -> Ms:
     join: Ms = max(stay[1] for stay in leave)
     return join
+
+
+def _redacted_correction(text: str, pseudonym: Callable[[str], str]) -> str:
+    """Return what a correction changed, without names."""
+    changes = msgspec.json.decode(text)
+    event = changes["event"]
+    if event is not None and event["participant_id"] is not None:
+        event["participant_id"] = pseudonym(event["participant_id"])
+    for stay in (*changes["stays_before"], *changes["stays_after"]):
+        stay["participant_id"] = pseudonym(stay["participant_id"])
+        stay.update(dict.fromkeys(("user_id", "user_name", "attributes")))
+    return msgspec.json.encode(changes).decode()
 
 
 def _is_empty(connection: Connection, key: RoomKey, span: Span, position: int) -> bool:

@@ -17,6 +17,51 @@ on conflict (domain, room) do update
 set frozen_ms = excluded.frozen_ms,
     usage_until_ms = excluded.usage_until_ms
 
+-- name: select_participant_after
+-- Served by entries_by_room.
+select 1
+from entries
+where domain = :domain
+  and room = :room
+  and at_ms > :after
+  and participant_id = :participant
+limit 1
+
+-- name: select_join_of_later_leave
+-- Served by entries_by_join.
+select min(joined_ms)
+from entries
+where domain = :domain
+  and room = :room
+  and joined_ms > :after
+  and joined_ms <= :end
+  and at_ms > :end
+
+-- name: forget_entry_join
+update entries
+set joined_ms = null
+where position = ?
+
+-- name: upsert_room_names_expired
+insert into room_retention (domain, room, names_until_ms)
+values (?, ?, ?)
+on conflict (domain, room) do update
+set names_until_ms = excluded.names_until_ms
+
+-- name: select_expired_corrections
+-- Served by corrections_by_room.
+select number, before_and_after
+from corrections
+where domain = :domain
+  and room = :room
+  and first_ms > :after
+  and first_ms <= :until
+
+-- name: update_correction
+update corrections
+set before_and_after = ?
+where number = ?
+
 -- name: update_room_expired
 update room_retention
 set events_until_ms = :events, meetings_until_ms = :meetings
@@ -251,3 +296,47 @@ select finalized_ms, created_ms
 from rooms
 where domain = :domain
   and room = :room
+
+-- name: select_old_messages
+-- Served by messages_by_time.
+select position, room, at_ms, created_ms
+from messages
+where domain = :domain
+  and created_ms < :before
+  and (created_ms > :created or (created_ms = :created and position > :position))
+order by created_ms, position
+limit :limit
+
+-- name: select_endpoint_ids
+select uuid
+from endpoints
+where domain = :domain
+
+-- name: delete_expired_message
+delete from messages
+where position = ?
+  and position < (select max(position) from messages)
+
+-- name: delete_expired_delivery
+delete from deliveries
+where endpoint = ?
+  and position = ?
+
+-- name: delete_expired_attempts
+-- Served by attempts_by_message.
+delete from attempts
+where endpoint = ?
+  and position = ?
+
+-- name: delete_expired_dead_letters
+-- Served by dead_letters_by_digest.
+delete from dead_letters
+where token in (select token from sources where domain = :domain)
+  and received_ms < :before
+
+-- name: clear_expired_source_details
+update source_stats
+set detail = null
+where token in (select token from sources where domain = :domain)
+  and detail is not null
+  and last_ms < :before
