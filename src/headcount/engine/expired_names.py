@@ -100,7 +100,7 @@ class ExpiredNames:
 
 
 def _participants(part: RoomSlice) -> Iterator[str]:
-    """Yield everybody whom a slice names."""
+    """Yield all participants in a slice."""
     for entry in part.entries:
         if entry.kind == SNAPSHOT:
             yield from (one["participant_id"] for one in msgspec.json.decode(entry.snapshot or "[]"))

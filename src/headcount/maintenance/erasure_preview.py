@@ -56,8 +56,9 @@ def request_erasure(
     if store.retention.holds(domain, released=False):
         holds = _holds(store, PersonExport(store, domain, selector, now))
         if holds:
+            reasons = ", ".join(f"{hold.number} ({hold.reason})" for hold in holds)
             raise BadInput(
-                f"legal holds protect data of this person: {', '.join(str(hold.number) for hold in holds)}."
+                f"legal holds protect data of this person: {reasons}."
                 " Release them first, with 'headcount privacy hold release NUMBER'"
             )
     return store.erasures.request(domain, selector, mode, now, now, requested_by)

@@ -15,10 +15,9 @@ import msgspec
 
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.store.data_subjects import DataSubjects, Selector, SelectorKind
+from headcount.store.data_subjects import Selector, SelectorKind
 from headcount.store.database import Connection, Database
 from headcount.store.pseudonyms import hash_selector, pseudonyms_of
-from headcount.store.retention import HoldKind, Retention
 
 _NEVER_ERASED: Final = -(2**62)
 
@@ -99,40 +98,11 @@ class Erasures:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def _require_no_hold(self, domain: str, selector: Selector) -> None:
-        """Raise `BadInput` with the legal hold that protects data of a person."""
-        holds = Retention(self._database).holds(domain, released=False)
-        if not holds:
-            return
-        subjects = DataSubjects(self._database)
-        people = {one for page in subjects.search(domain, selector) for one in page}
-        for hold in holds:
-            if hold.kind is HoldKind.ROOM:
-                is_held = any(room == hold.subject for room, _ in people)
-            elif hold.kind is HoldKind.USER:
-                held = Selector(SelectorKind.USER_ID, hold.subject)
-                is_held = selector == held or any(
-                    not people.isdisjoint(p) for p in subjects.search(domain, held)
-                )
-            else:
-                with self._database.reading() as connection:
-                    held_people = connection.rows("select_people_of_meeting", domain=domain, id=hold.subject)
-                is_held = not people.isdisjoint((room, who) for room, who in held_people)
-            if is_held:
-                raise BadInput(
-                    f"legal hold {hold.number} on {hold.kind} '{hold.subject[:60]}' protects data of this person"
-                    f" ({hold.reason[:200]}): release it first with 'headcount privacy hold release {hold.number}'"
-                )
-
     def request(
         self, domain: str, selector: Selector, mode: Mode, until: Ms, now: Ms, requested_by: str
     ) -> Erasure:
-        """Request an erasure, which the engine carries out. The same request again returns the first one if that is not done.
-
-        Raise `BadInput` if a legal hold protects data of the person.
-        """
+        """Request an erasure, which the engine carries out. The same request again returns the first one if that is not done."""
         require_selector(selector)
-        self._require_no_hold(domain, selector)
         key = pseudonyms_of(self._database).selector_key
         digest = hash_selector(key, domain, selector.kind, selector.key, selector.value)
         for known in self.all(domain):

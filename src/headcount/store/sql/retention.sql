@@ -101,13 +101,3 @@ where domain = :domain
   and room > :room
 order by room
 limit :limit
-
--- name: select_people_of_meeting
--- Served by the primary keys of meetings and stays.
-select stays.room, stays.participant_id
-from meetings
-join stays on stays.domain = meetings.domain and stays.room = meetings.room
-where meetings.domain = :domain
-  and meetings.id = :id
-  and stays.join_ms <= coalesce(meetings.end_ms, stays.join_ms)
-  and coalesce(stays.leave_ms, meetings.start_ms) >= meetings.start_ms
