@@ -15,10 +15,12 @@ from headcount.errors import BadInput
 from headcount.kernel.events import Event, Inferred, Kind
 from headcount.kernel.rules import Rules
 from headcount.maintenance.erasure_preview import request_erasure
+from headcount.reporting.explain.meeting import explain_meeting
 from headcount.store import retention
 from headcount.store.data_subjects import Selector, SelectorKind
 from headcount.store.erasures import Mode
 from headcount.store.expiry import Expiry, spans_up_to
+from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.pseudonyms import is_pseudonym
 from headcount.store.replacement import copy_given, copy_log, first_difference
 from headcount.store.retention import HoldKind, new_rule
@@ -133,6 +135,14 @@ def test_a_late_event_of_an_expired_time_is_ignored_and_counted(made):
     made.rule(events=5)
     made.expire(T0 + 40 * DAY)
     before = made.meetings()
+    rows = made.store.meetings.page(DOMAIN, MeetingFilter(), Page(limit=10), 0)
+    found = [
+        explain_meeting(
+            made.store.meetings, made.store.history, lambda *_: [], row, T0 + 40 * DAY, made.rules
+        )
+        for row in rows
+    ]
+    assert [(one.events_expired, one.is_complete) for one in found] == [(True, False)] * 2
     made.append(
         Event(Kind.JOIN, "blue", T0 + 3 * MINUTE, "eve"),
         Event(Kind.LEAVE, "blue", T0 + 39 * DAY, "ada-20", joined_at=T0 + 20 * DAY),

@@ -28,6 +28,7 @@ from headcount.store.records import (
     SupersededMeeting,
     decode_mark,
 )
+from headcount.store.retention import RoomRetention
 from headcount.store.statements import with_lists
 
 _LIST_SIZE: Final = 500
@@ -244,6 +245,13 @@ class Meetings:
         with self._database.reading() as connection:
             rows = connection.rows("select_quarantined_rooms", domain=domain, limit=limit)
             return [DeferredRoom(*row) for row in rows]
+
+    def events_expired(self, row: MeetingRow) -> bool:
+        """Return whether retention has deleted the events of a time that includes the start of a meeting."""
+        with self._database.reading() as connection:
+            found = connection.row("select_room_retention", domain=row.domain, room=row.room)
+        until = None if found is None else RoomRetention(*found).events_until
+        return until is not None and row.start <= until
 
     def stays_between(self, domain: str, room: str, start: Ms, until: Ms) -> list[StayRow]:
         """Return the stays of a room that overlap [start, until), those that are pending now included (R14)."""

@@ -162,6 +162,10 @@ class Explanation(Meeting):
             " again later."
         ),
     ]
+    events_expired: Annotated[
+        bool,
+        doc("Whether retention has deleted the events of the meeting. Then the explanation has no steps."),
+    ]
 
 
 @operation(
@@ -208,6 +212,7 @@ def _explanation(context: QueryContext, row: MeetingRow, *, shows_attributes: bo
         [_excluded(event) for event in found.excluded],
         [_event(event, entries, shows_attributes=shows_attributes) for event in found.events],
         found.is_complete,
+        found.events_expired,
     )
 
 

@@ -84,7 +84,8 @@ class Explanation(NamedTuple):
 
     `start` and `end` are None if the events do not contain the reason; `end` also while the meeting is ongoing.
     `previous_ids` are earlier ids of the meeting (R16). `short_stays` are those that were too short to count (R4).
-    `is_complete` is False if the log does not have all events of the meeting yet.
+    `is_complete` is False if the log does not have all events of the meeting yet, or any more: `events_expired` is whether
+    retention has deleted them.
     """
 
     start: Step | None
@@ -96,6 +97,7 @@ class Explanation(NamedTuple):
     previous_ids: list[str]
     short_stays: list[Stay]
     is_complete: bool = True
+    events_expired: bool = False
 
 
 def explain_meeting(
@@ -120,6 +122,9 @@ def explain_meeting(
         )
         if is_complete or span.received_until == NEVER:
             break
+    events_expired = meetings.events_expired(row) and not explainer.explains(
+        meetings.stays_between(row.domain, row.room, row.start, until)
+    )
     excluded = read_excluded(row.domain, row.room, row.start, until, _MAX_EXCLUDED)
     return Explanation(
         explainer.start(),
@@ -130,7 +135,8 @@ def explain_meeting(
         list(explainer.logged),
         meetings.superseded_ids(row),
         explainer.short_stays(),
-        is_complete,
+        is_complete and not events_expired,
+        events_expired,
     )
 
 
