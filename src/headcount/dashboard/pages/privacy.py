@@ -22,6 +22,7 @@ from headcount.maintenance.person_export import PersonExport, write_zip
 from headcount.store.access_log import Action
 from headcount.store.data_subjects import Selector, SelectorKind, parse_selector
 from headcount.store.erasures import Erasure, Mode, require_selector
+from headcount.store.retention import LegalHold, RetentionRule
 from headcount.telemetry.access_recorder import note_action, note_subject
 from headcount.telemetry.logging import security_event
 
@@ -48,6 +49,14 @@ class SelectedPerson(NamedTuple):
         return self.preview is not None and not any(self.preview.counts.values())
 
 
+class RetentionOfDomain(NamedTuple):
+    """The retention rules and the legal holds of a domain, and whether it is in the data-minimal mode."""
+
+    rules: Sequence[RetentionRule]
+    holds: Sequence[LegalHold]
+    minimal: bool
+
+
 async def page(view: View) -> Response:
     """GET /dashboard/privacy?by=user_id&value=USER."""
     return render(
@@ -60,6 +69,7 @@ async def page(view: View) -> Response:
         requested=query.number(view.query, "requested"),
         erasures=await asyncio.to_thread(_erasures, view),
         max_listed=_MAX_LISTED,
+        retention=await asyncio.to_thread(_retention, view),
     )
 
 
@@ -119,6 +129,15 @@ def _person(view: View) -> SelectedPerson | None:
         preview, refusal = None, f"{str(error)[:1].upper()}{str(error)[1:]}."
     earlier = view.context.store.erasures.about(view.domain, selector)
     return SelectedPerson(selector.kind.value, view.query["value"], preview, refusal, earlier)
+
+
+def _retention(view: View) -> RetentionOfDomain:
+    store, domain = view.context.store, view.domain
+    return RetentionOfDomain(
+        store.retention.rules(domain),
+        store.retention.holds(domain, released=False),
+        store.minimal.has(domain),
+    )
 
 
 def _erasures(view: View) -> list[Erasure]:

@@ -121,3 +121,14 @@ def test_legal_holds_and_pseudonyms_are_explained(service, client, room):
     assert "Erase person" not in page
     page = client.get(f"{BASE}/privacy", params={"by": "user_id", "value": "anon-user-1"}).text
     assert "is erased already" in page
+
+
+def test_an_admin_sees_retention_rules_and_legal_holds_of_the_domain_alone(service, client, stranger, room):
+    with service.client() as api:
+        api.put("/privacy/retention", json={"pattern": f"{room}-*", "names_days": 30})
+        api.post("/privacy/holds", json={"kind": "room", "subject": room, "reason": f"case {room}"})
+    page = client.get(f"{BASE}/privacy").text
+    assert f"{room}-*" in page
+    assert "30 days" in page
+    assert f"case {room}" in page
+    assert room not in stranger.get(f"{BASE}/privacy").text
