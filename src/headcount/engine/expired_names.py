@@ -20,7 +20,7 @@ from headcount.store.pseudonyms import pseudonyms_of
 from headcount.store.records import SNAPSHOT, RoomKey, StoredEntry
 from headcount.store.usage.queries import usage_attributes
 
-_ENTRIES: Final = 300
+_ENTRIES: Final = 150
 """About as many entries are rewritten in one transaction, so that nobody waits for it."""
 
 

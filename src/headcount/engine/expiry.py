@@ -162,7 +162,10 @@ class Expirer:
     def _message_expires(self, domain: str, now: Ms, room: str, at: Ms) -> bool:
         rule = most_specific((rule for rule in self._rules if rule.domain == domain), room)
         cutoff = None if rule is None else rule.cutoffs(now).names
-        return cutoff is not None and at <= cutoff and self._expiry.held((domain, room), self._holds) == []
+        if cutoff is None or at > cutoff:
+            return False
+        has_holds = any(hold.domain == domain for hold in self._holds)
+        return not has_holds or self._expiry.held((domain, room), self._holds) == []
 
     def _remove_names(self, key: RoomKey, cutoff: Ms | None, done: Ms | None, held: Sequence[Span]) -> bool:
         """Remove names from one slice of a room. Return whether there may be more."""

@@ -298,10 +298,11 @@ where domain = :domain
   and room = :room
 
 -- name: select_old_messages
--- Served by messages_by_time.
+-- Served by messages_by_time: `|| ''` keeps the databases from the index by domain.
 select position, room, at_ms, created_ms
 from messages
-where domain = :domain
+where domain || '' = :domain
+  and created_ms >= :created
   and created_ms < :before
   and (created_ms > :created or (created_ms = :created and position > :position))
 order by created_ms, position
