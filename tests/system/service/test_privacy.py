@@ -85,7 +85,8 @@ def test_legal_holds_prevent_an_erasure_and_a_preview_names_them(service, anna):
         assert preview["legal_holds"] == [hold["number"] for hold in holds[:2]]
         refused = client.post("/privacy/erasures", json={"user_id": "anna"})
         assert refused.status_code == 400
-        assert f"{holds[0]['number']}, {holds[1]['number']}. Release them first" in refused.json()["info"]
+        reasons = ", ".join(f"{hold['number']} (case 17)" for hold in holds[:2])
+        assert f"{reasons}. Release them first" in refused.json()["info"]
         for hold in holds:
             client.delete(f"/privacy/holds/{hold['number']}")
 
