@@ -1,5 +1,6 @@
 """Erasing people: what is left of them, and that nothing else changes."""
 
+from contextlib import contextmanager
 from hashlib import blake2b
 from random import Random
 
@@ -149,8 +150,38 @@ def finished(stored):
 @pytest.mark.parametrize("mode", [Mode.ERASE, Mode.PSEUDONYMIZE])
 @pytest.mark.parametrize("seed", range(12))
 def test_an_erasure_at_any_moment_changes_nothing_but_who_it_was(folder, seed, mode, monkeypatch):
-    monkeypatch.setattr("headcount.engine.erasure._REWRITTEN", 1 + seed)
-    monkeypatch.setattr("headcount.store.erasure_slices.SCANNED", 3 + 5 * seed)
+    # Everything that happened or will happen is meant, so that nothing of it may be left at the end.
+    def requests(chance, count):
+        return {chance.randrange(count // 2, count): [(USER, mode, UNTIL + HOUR)]}
+
+    with lived(folder, seed, requests, monkeypatch) as (plain, erasing):
+        assert where(plain.store, "participant-a", "user-A", "Name of a")
+        assert where(erasing.store, "participant-a", "user-A", "Name of a") == []
+        assert where(erasing.store, "participant-b")
+
+
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_erasures_of_several_people_again_and_again_change_nothing_else(folder, seed, monkeypatch):
+    def requests(chance, count):
+        people = [
+            USER,
+            USER,
+            USER._replace(value="user-B"),
+            Selector(SelectorKind.PARTICIPANT_ID, "participant-c"),
+        ]
+        chosen = [(one, chance.choice(list(Mode)), None) for one in chance.choices(people, k=5)]
+        return {index: [one] for index, one in zip(chance.choices(range(count), k=5), chosen, strict=True)}
+
+    with lived(folder, seed, requests, monkeypatch) as (_, erasing):
+        assert erasing.store.erasures.all()
+
+
+@contextmanager
+def lived(folder, seed, requests, monkeypatch):
+    """Two engines after the same lives, of which the second has erased people in between, and the same numbers."""
+    monkeypatch.setattr("headcount.engine.erasure._REWRITTEN", 1 + seed % 12)
+    monkeypatch.setattr("headcount.engine.erasure._ROOMS", 1 + seed % 3)
+    monkeypatch.setattr("headcount.store.erasure_slices.SCANNED", 3 + 5 * (seed % 12))
     chance = Random(seed)
     entries = list(
         with_user_in_each_room(named(one) for one in lives(seed, 5, SINCE, UNTIL, is_truthful=False))
@@ -158,28 +189,25 @@ def test_an_erasure_at_any_moment_changes_nothing_but_who_it_was(folder, seed, m
     rounds = list(rounds_of(entries, chance))
     options = {"stale_after": 45 * MINUTE}
     plain, erasing = StoredEngine(folder, Rules(), **options), ErasingEngine(folder, Rules(), **options)
-    requested = chance.randrange(len(rounds) // 2, len(rounds))
+    requested = requests(chance, len(rounds))
     try:
         for number, (now, some) in enumerate(rounds):
-            if number == requested:
-                # Everything that happened or will happen is meant, so that nothing of it may be left at the end.
-                erasing.store.erasures.request(DOMAIN, USER, mode, UNTIL + HOUR, now, "test")
+            for selector, mode, until in requested.get(number, ()):
+                erasing.store.erasures.request(DOMAIN, selector, mode, until or now, now, "test")
             for stored in (plain, erasing):
                 stored.append_entries(some)
             plain.show(now - REORDER_WINDOW_MS)
-            for _ in range(chance.choice((1, 3, 1_000))):
+            # Some steps are enough for the new entries, and not for an erasure, which goes on in the next rounds.
+            for _ in range(chance.choice((4, 6, 1_000))):
                 if not erasing.engine.step(now):
                     break
             if chance.random() < 0.2:
                 erasing.start()
-            erasing.show(now - REORDER_WINDOW_MS)
         for stored in (plain, erasing):
             stored.show(UNTIL + 2 * HOUR)
         assert finished(erasing)
-        assert where(plain.store, "participant-a", "user-A", "Name of a")
-        assert where(erasing.store, "participant-a", "user-A", "Name of a") == []
         assert numbers(plain.store) == numbers(erasing.store)
-        assert where(erasing.store, "participant-b")
+        yield plain, erasing
         assert_follows_from_log(erasing, folder)
     finally:
         plain.close()

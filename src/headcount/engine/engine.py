@@ -158,7 +158,7 @@ class Engine:
         is_full = len(entries) == self._batch_size
         if self._eraser is not None:
             self._eraser.refresh()
-            entries = self._eraser.redacted(entries)
+            entries = self._eraser.redacted(entries, self.cursor)
         if self._time > now + _CLOCK_JUMP_MS:
             self._time = now
         self._time = max(self._time, min(now, time_limit_after(entries[-1])) if is_full else now)

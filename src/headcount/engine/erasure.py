@@ -16,21 +16,23 @@ from functools import partial
 from typing import Final
 
 import msgspec
+import structlog
 
+from headcount.engine.batch_parts import is_contained
 from headcount.engine.expired_names import ExpiredNames
-from headcount.engine.redaction import Redacted, Visit, redact_slice
+from headcount.engine.redaction import Redacted, Visit, in_order, listed_in, redact_slice
 from headcount.kernel.attributes import texts_of
-from headcount.kernel.events import Ms
+from headcount.kernel.events import Kind, Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.data_subjects import DataSubjects, Selector, SelectorKind
 from headcount.store.database import Database
 from headcount.store.erasure_list import ErasureList
-from headcount.store.erasure_slices import Rewrite, RoomSlice, SliceEntry, Slices
+from headcount.store.erasure_slices import Happened, Rewrite, RoomSlice, SliceEntry, Slices
 from headcount.store.erasure_texts import Mentions, scrub
 from headcount.store.erasures import ErasedParticipant, Erasure, Erasures, Mode, State, new_participant
 from headcount.store.log import Log
 from headcount.store.pseudonyms import hash_selector, pseudonyms_of
-from headcount.store.records import SNAPSHOT, RoomKey, StoredEntry
+from headcount.store.records import KIND_CODES, SNAPSHOT, Origin, RoomKey, StoredEntry
 from headcount.store.usage.queries import usage_attributes
 
 _ROOMS: Final = 10
@@ -40,6 +42,10 @@ _PARTICIPANTS: Final = 1_000
 _REWRITTEN: Final = 150
 """About as many entries are rewritten in one transaction, so that nobody waits for it."""
 _ENTRIES_PER_STEP: Final = 5_000
+_JOIN: Final = KIND_CODES[Kind.JOIN]
+_RETRY_MS: Final[Ms] = 60_000
+
+log = structlog.get_logger("headcount.engine")
 
 
 def _nothing(erasure: Erasure) -> None:
@@ -83,6 +89,7 @@ class Eraser:
         self._list = erased
         self._on_done = on_done
         self._pseudonyms = pseudonyms_of(database)
+        self._paused_until: Ms = -NEVER
         self._version: tuple[int, ...] = ()
         self._policies: dict[str, _Policy] = {}
         self._requests: dict[int, Erasure] = {}
@@ -105,7 +112,7 @@ class Eraser:
         self._requests = {one.number: one for one in self._erasures.all()}
         if self._list is not None:
             self._list.add(self._requests.values(), self._pseudonyms.selector_key)
-        self._policies = {}
+        known, self._policies = self._policies, {}
         for one in self._requests.values():
             policy = self._policies.setdefault(one.domain, _Policy())
             by_kind = {
@@ -118,47 +125,114 @@ class Eraser:
             if one.attribute:
                 policy.keys.add(one.attribute)
         for domain, policy in self._policies.items():
-            policy.erased = {(one.room, one.pseudonym): one for one in self._erasures.participants(domain)}
+            if domain in known:
+                policy.erased = known[domain].erased
+            else:
+                self._note(self._erasures.participants(domain))
+
+    def _note(self, participants: Iterable[ErasedParticipant]) -> None:
+        """Note in memory how far participants are erased. Only this process writes that."""
+        for one in participants:
+            self._policies[one.domain].erased[one.room, one.pseudonym] = one
 
     # Events that arrive later.
 
-    def redacted(self, entries: Sequence[StoredEntry]) -> Sequence[StoredEntry]:
+    def redacted(self, entries: Sequence[StoredEntry], cursor: int) -> Sequence[StoredEntry]:
         """Return new entries of the log without those data that are erased or have expired. They are replaced in the log, too."""
         entries = self._expired_names.redacted(entries)
         if not any(entry.domain in self._policies for entry in entries):
             return entries
+        if self._rewrite_before(entries, cursor):
+            entries = Log(self._database).after(cursor, len(entries))
         changed: dict[int, StoredEntry] = {}
         rows: list[tuple[SliceEntry, SliceEntry | None]] = []
         found: dict[tuple[str, str, str], ErasedParticipant] = {}
-        closed: dict[tuple[str, str, str], Ms] = {}
-        visits: dict[tuple[str, str, str], Visit] = {}
+        changes: dict[tuple[str, str, str], ErasedParticipant] = {}
+        pending: dict[tuple[str, str, str], list[Happened]] = {}
         for entry in entries:
             policy = self._policies.get(entry.domain)
-            if policy is None:
+            if (
+                policy is None or entry.origin == Origin.INFERRED
+            ):  # it has the name by which the room knows somebody
                 continue
             people: dict[str, Redacted] = {}
             for who, user_id, attributes in _participants(entry):
                 pseudonym = self._pseudonyms.participant(entry.domain, entry.room, who)
                 key = (entry.domain, entry.room, pseudonym)
-                known = policy.erased.get((entry.room, pseudonym)) or found.get(key)
+                known = changes.get(key) or policy.erased.get((entry.room, pseudonym)) or found.get(key)
                 meant = self._meant(policy, entry.domain, who, user_id, attributes, entry.at)
                 if meant is not None and (known is None or not self._covers(known, user_id)):
                     found[key] = self._new(meant, entry.room, who)
-                elif known is not None and entry.at <= known.erased:
-                    if entry.at <= known.until or self._is_in_visit(known, entry, visits, closed):
+                elif who != pseudonym and known is not None and entry.at <= known.erased:
+                    if entry.at <= known.until or self._is_in_visit(known, entry, pending, changes):
                         people[who] = self._how(known, self._counted())._replace(until=NEVER)
             if people:
                 own = self._slices.entry(entry.position)
-                part = RoomSlice(entry.domain, entry.room, entry.at - 1, entry.at, [own], [], [], [], [], [])
+                part = RoomSlice(
+                    entry.domain,
+                    entry.room,
+                    entry.at - 1,
+                    entry.at,
+                    [own],
+                    [],
+                    [],
+                    [],
+                    [],
+                    [],
+                    [],
+                    frozenset(),
+                )
                 rewrite, _, _ = redact_slice(part, people, self._pseudonyms, 0)
                 rows += rewrite.entries
                 for _, new in rewrite.entries:
                     assert new is not None
                     changed[entry.position] = new.replaced(entry)
-        if rows or found or closed:
-            self._slices.redact(rows, list(found.values()), [(at, *key) for key, at in closed.items()])
+        if rows or found or changes:
+            self._note(self._slices.redact(rows, list(found.values()), list(changes.values())))
             self._continue(found.values())
         return [changed.get(entry.position, entry) for entry in entries] if changed else entries
+
+    def _rewrite_before(self, entries: Sequence[StoredEntry], cursor: int) -> bool:
+        """Rewrite participants at once before the rooms see new entries about them. Return whether there were any.
+
+        The rows of a participant of whom a part is rewritten have two names, and an entry may concern both. A late join
+        may show that the erased visit went on after the erasure: then what was taken for later visits belongs to it.
+        """
+        found = False
+        for entry in entries:
+            policy = self._policies.get(entry.domain)
+            for who, _, _ in _participants(entry) if policy is not None and policy.erased else ():
+                pseudonym = self._pseudonyms.participant(entry.domain, entry.room, who)
+                known = policy.erased.get((entry.room, pseudonym)) if policy is not None else None
+                if known is None:
+                    continue
+                if known.state > 0:
+                    if entry.kind != _JOIN or entry.at > known.until or not self._extends(known, who, entry):
+                        continue
+                    start = self._slices.mark_before(entry.domain, entry.room, entry.at)
+                    again = known._replace(participant_id=who, progress=start, texts=None)
+                    (known,) = self._erasures.add_participants([again])
+                    self._continue([known])
+                while known.state == 0:
+                    rewrite = self._slice([known], cursor)
+                    self._slices.write([rewrite], (), self._epoch)
+                    (known,) = rewrite.progress
+                    self._note([known])
+                self._evict((entry.domain, entry.room))
+                found = True
+        return found
+
+    def _extends(self, known: ErasedParticipant, who: str, entry: StoredEntry) -> bool:
+        """Return whether a late join continues the erased visit to an event that was taken for a later one."""
+        visit = Visit(known.until)
+        visit.includes(_happened(entry))
+        place = (entry.domain, entry.room, entry.at)
+        for participant, event in self._slices.next_entries(*place, (known.pseudonym, who)):
+            if visit.includes(event) and event.at > known.until and participant == who != known.pseudonym:
+                return True
+            if not visit.is_open:
+                return False
+        return False
 
     def _continue(self, found: Iterable[ErasedParticipant]) -> None:
         """Carry out again the requests to which newly found participants belong."""
@@ -166,7 +240,6 @@ class Eraser:
             erasure = self._requests[number]
             if erasure.state is State.DONE:
                 self._set(replace(erasure, state=State.RUNNING))
-        self._version = ()
         self.refresh()
 
     def _meant(
@@ -190,50 +263,63 @@ class Eraser:
         self,
         known: ErasedParticipant,
         entry: StoredEntry,
-        visits: dict[tuple[str, str, str], Visit],
-        closed: dict[tuple[str, str, str], Ms],
+        pending: dict[tuple[str, str, str], list[Happened]],
+        changes: dict[tuple[str, str, str], ErasedParticipant],
     ) -> bool:
-        """Return whether an event after the moment of the erasure belongs to the visit that was not over then."""
-        key = (known.domain, known.room, known.pseudonym)
-        end = closed.get(key, known.closed)
-        if end is not None and entry.at >= end:
-            return False
-        visit = visits.get(key)
-        if visit is None:
-            visit = visits[key] = Visit(known.until)
-            start = self._last_empty_before(known)
-            for kind, at, who, session in self._slices.visit_entries(
-                known.domain, known.room, known.pseudonym, start, entry.at
-            ):
-                if who is None or who == known.pseudonym:
-                    visit.includes(kind, at, session)
-        if entry.kind == SNAPSHOT:
-            return visit.inside
-        is_meant = visit.includes(entry.kind, entry.at, entry.source_session)
-        if not is_meant and visit.closed is not None:
-            closed[key] = visit.closed
-        return is_meant
+        """Return whether an event after the moment of the erasure belongs to the visit that was not over then.
 
-    def _last_empty_before(self, known: ErasedParticipant) -> Ms:
-        return self._slices.mark_before(known.domain, known.room, known.until)
+        If it does, everything up to it is meant from now on. `pending` are the earlier ones of this batch, which are not
+        written yet, and `changes` what is new about participants.
+        """
+        if known.closed is not None and entry.at >= known.closed:
+            return False
+        key = (known.domain, known.room, known.pseudonym)
+        start = self._slices.mark_before(known.domain, known.room, known.until)
+        happened, empty = self._slices.visit(*key, start, entry.at)
+        happened += [one for one in pending.get(key, ()) if start < one.at <= entry.at]
+        unconfirmed = self._slices.unconfirmed_at(known.domain, known.room, start)
+        visit = Visit(known.until, [start, *empty], may_have_left=known.pseudonym in unconfirmed)
+        for one in sorted(happened, key=in_order):
+            visit.includes(one)
+        if entry.kind == SNAPSHOT:
+            return visit.is_listed_at(entry.at)
+        event = _happened(entry)
+        if visit.includes(event):
+            pending.setdefault(key, []).append(event)
+            changes[key] = known._replace(until=max(known.until, entry.at))
+            return True
+        if visit.closed is not None:
+            changes[key] = known._replace(closed=visit.closed)
+        return False
 
     # Steps.
 
     def step(self, cursor: int, now: Ms) -> bool:
         """Do one bounded step of a request. Return whether there is more to do."""
-        if self.is_idle:
+        if self.is_idle or now < self._paused_until:
             return False
+        try:
+            self._step(cursor, now)
+        except Exception as error:
+            if not is_contained(error):
+                raise
+            log.exception("an erasure failed; it will be retried")
+            self._search = self._scrub = None
+            self._paused_until = now + _RETRY_MS
+            return False
+        return True
+
+    def _step(self, cursor: int, now: Ms) -> None:
         pending = next((one for one in self._requests.values() if one.state is State.PENDING), None)
         if pending is not None:
             self._search_further(pending)
-            return True
+            return
         unfinished = self._erasures.unfinished(_ROOMS, _PARTICIPANTS)
         if unfinished:
             self._rewrite(unfinished, cursor)
-            return True
+            return
         running = next(one for one in self._requests.values() if one.state is State.RUNNING)
         self._scrub_further(running, now)
-        return True
 
     def _search_further(self, erasure: Erasure) -> None:
         """Read one page in search of the participants of a request."""
@@ -243,18 +329,20 @@ class Eraser:
         if next(self._search[1], self) is self:
             self._search = None
             self._set(replace(erasure, state=State.RUNNING))
-            self._version = ()
-            self.refresh()
 
     def _pages(self, erasure: Erasure) -> Iterator[object]:
         """Search the participants of a request, and add them in pages."""
         if erasure.subject is not None:
             for selector in self._selectors(erasure.domain, erasure.subject):
                 for page in self._subjects.search(erasure.domain, selector):
-                    self._erasures.add_participants([self._new(erasure, *one) for one in sorted(page)])
+                    self._add(erasure, page)
                     yield page
         else:
             yield from self._pages_by_hash(erasure)
+
+    def _add(self, erasure: Erasure, people: Iterable[tuple[str, str]]) -> None:
+        """Add participants, by room and id, to a request."""
+        self._note(self._erasures.add_participants([self._new(erasure, *one) for one in sorted(people)]))
 
     def _selectors(self, domain: str, selector: Selector) -> list[Selector]:
         """Return what selects a person: a user may have been pseudonymized before."""
@@ -278,7 +366,7 @@ class Eraser:
                 if domain == erasure.domain
                 and self._meant(policy, domain, who, user_id, attributes, at) is not None
             }
-            self._erasures.add_participants([self._new(erasure, *one) for one in sorted(people)])
+            self._add(erasure, people)
             yield page
 
     def _entries(self) -> Iterator[list[tuple[str, str, Ms, str, str | None, str | None]]]:
@@ -309,15 +397,13 @@ class Eraser:
             self._requests[number] = self._requests[number].counting({"entries": entries, "stays": stays})
         self._slices.write(rewrites, [self._requests[number] for number in changed], self._epoch)
         for rewrite in rewrites:
-            first = rewrite.progress[0]
-            self._evict((first.domain, first.room))
-            erased = self._policies[first.domain].erased
-            erased.update({(one.room, one.pseudonym): one for one in rewrite.progress})
+            self._evict((rewrite.progress[0].domain, rewrite.progress[0].room))
+            self._note(rewrite.progress)
 
     def _slice(self, unfinished: Sequence[ErasedParticipant], cursor: int) -> Rewrite:
         """Return what replaces the next slice of a room."""
         first = unfinished[0]
-        domain, room, after = first.domain, first.room, first.erased
+        domain, room, after = first.domain, first.room, first.progress
         counted = self._counted()
         people: dict[str, Redacted] = {}
         for one in unfinished:  # a part may be done, so that the pseudonym stands there
@@ -334,10 +420,17 @@ class Eraser:
         is_last = end == NEVER
         for one in unfinished:
             visit = visits[one.pseudonym]
-            closed = None if visit.inside or not is_last else visit.closed or one.until + 1
+            closed = visit.closed if is_last else None
             found = texts[one.pseudonym] | {one.participant_id or one.pseudonym}
             rewrite.progress.append(
-                one._replace(state=int(is_last), erased=end, closed=closed, texts=_joined(one.texts, found))
+                one._replace(
+                    state=int(is_last),
+                    erased=max(one.erased, end),
+                    progress=end,
+                    until=max(one.until, visit.last),
+                    closed=closed,
+                    texts=_joined(one.texts, found),
+                )
             )
         rewrite.batch.checkpoints[domain, room] = None
         return rewrite
@@ -365,8 +458,6 @@ class Eraser:
         self._erasures.finish(done)
         self._requests[done.number] = done
         self._database.forget_deleted()
-        self._version = ()
-        self.refresh()
         self._on_done(done)
 
     # Details.
@@ -428,7 +519,7 @@ def new_eraser(
 def _participants(entry: StoredEntry) -> Iterator[tuple[str, str | None, str | None]]:
     """Yield participant id, user id and attributes of everybody named in an entry."""
     if entry.kind == SNAPSHOT:
-        for one in msgspec.json.decode(entry.snapshot or "[]"):
+        for one in listed_in(entry.snapshot):
             attributes = one.get("attributes")
             yield (
                 one["participant_id"],
@@ -437,6 +528,11 @@ def _participants(entry: StoredEntry) -> Iterator[tuple[str, str | None, str | N
             )
     elif entry.participant_id is not None:
         yield entry.participant_id, entry.user_id, entry.attributes
+
+
+def _happened(entry: StoredEntry) -> Happened:
+    first_at = entry.at if entry.joined_at is None else min(entry.at, entry.joined_at)
+    return Happened(entry.kind, entry.at, first_at, entry.source_session, entry.inferred)
 
 
 def _joined(known: str | None, found: Iterable[str]) -> str:

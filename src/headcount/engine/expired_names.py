@@ -72,7 +72,7 @@ class ExpiredNames:
                     unknown.append(entry.position)
                 continue
             own = self._slices.entry(entry.position)
-            part = RoomSlice(entry.domain, entry.room, own.at - 1, own.at, [own], [], [], [], [], [])
+            part = RoomSlice.of_entry(entry.domain, entry.room, own)
             rewrite, _, _ = redact_slice(part, self._everybody(part), self._pseudonyms, 0)
             for _, new in rewrite.entries:
                 assert new is not None

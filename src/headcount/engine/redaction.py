@@ -6,7 +6,8 @@ what a participant is called, so meetings, counts and ids stay as they are.
 Responsible for what is removed and what stays. Must not know who is erased, and why, nor how rows are stored.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -16,7 +17,7 @@ from headcount.kernel.events import Kind, Ms
 from headcount.kernel.journal import Mark
 from headcount.kernel.rules import NEVER
 from headcount.store.dedup import inferred_key
-from headcount.store.erasure_slices import Rewrite, RoomSlice, SliceEntry
+from headcount.store.erasure_slices import Happened, Rewrite, RoomSlice, SliceEntry
 from headcount.store.pseudonyms import Pseudonymizer, commitment
 from headcount.store.records import (
     DAY_MS,
@@ -33,6 +34,10 @@ _PERSONAL_ATTRIBUTES: Final = ("email", "external_id")
 """Attributes with values that are searched for in texts. Others, such as a device, are not only those of one person."""
 _END: Final = KIND_CODES[Kind.END]
 _JOIN: Final = KIND_CODES[Kind.JOIN]
+_OUTSIDE: Final = 0
+_INSIDE: Final = 1
+_MAY_HAVE_LEFT: Final = 2
+"""After an inferred leave, a reported one may still come, and overrides it."""
 
 
 class Redacted(NamedTuple):
@@ -61,30 +66,89 @@ class Redacted(NamedTuple):
 
 
 class Visit:
-    """Whether a participant is in the room after the moment up to which everything is erased.
+    """Whether a participant is still in the visit that was not over at the moment up to which everything is erased.
 
-    An event after it belongs to the erased visit if it follows a join of that visit without a leave in between.
+    An event after that moment is meant if it belongs to this visit. A reported leave, an end, and a reported join after an
+    inferred leave are its end (R3a). After an inferred leave, an inferred join continues it unless the room was empty since:
+    `empty` are moments at which nobody was in the room.
     """
 
-    def __init__(self, until: Ms) -> None:
+    def __init__(self, until: Ms, empty: Sequence[Ms] = (), *, may_have_left: bool = False) -> None:
+        """With `may_have_left`, an inferred leave before the first moment of `empty` is not confirmed yet."""
         self._until = until
-        self.inside = False
+        self._empty = empty
+        self._state = self._before = _MAY_HAVE_LEFT if may_have_left else _OUTSIDE
+        self._kinds: set[int] = set()
         self._session: str | None = None
-        self.closed: Ms | None = None
+        self._last: Ms = -NEVER
+        self._closed: Ms | None = None
 
-    def includes(self, kind: int, at: Ms, session: str | None) -> bool:
+    @property
+    def is_open(self) -> bool:
+        """Whether a later event may belong to the visit."""
+        return self._state != _OUTSIDE and self._closed is None
+
+    @property
+    def closed(self) -> Ms | None:
+        """The moment from which no event belongs to the visit, or None while one may."""
+        if self._closed is not None:
+            return self._closed
+        return None if self.is_open else max(self._until, self._last) + 1
+
+    @property
+    def last(self) -> Ms:
+        """The moment of the last event that is meant, or of the end of the room after it."""
+        return self._last
+
+    def is_listed_at(self, at: Ms) -> bool:
+        """Return whether a snapshot at this moment means this visit if it lists the participant."""
+        return at <= self._until or (self.is_open and (self._state == _INSIDE or not self._was_empty(at)))
+
+    def includes(self, event: Happened) -> bool:
         """Return whether the next event, in the order of time, is meant. An end is never meant itself."""
-        if kind == _END:
-            if self.inside and (session is None or self._session is None or session == self._session):
-                self.inside = False
+        if event.kind == _END:
+            if self._state == _INSIDE and (
+                event.session is None or self._session is None or event.session == self._session
+            ):
+                self._enter(event.at)
+                self._state = _OUTSIDE
             return False
-        if at > self._until and not self.inside:
-            if self.closed is None:
-                self.closed = at
+        is_same_instant = event.at == self._last and self._before == _INSIDE
+        if event.first_at > self._until and not (is_same_instant or self._continues(event)):
+            if self._closed is None:
+                self._closed = event.at
             return False
-        self.inside = kind == _JOIN
-        self._session = session
+        self._enter(event.at)
+        self._kinds.add(event.kind)
+        if len(self._kinds) > 1:  # a leave and a join at one instant change nothing (R2)
+            self._state = self._before
+        elif event.kind == _JOIN:
+            self._state, self._session = _INSIDE, event.session
+        else:
+            self._state = _OUTSIDE if event.inferred is None else _MAY_HAVE_LEFT
         return True
+
+    def _enter(self, at: Ms) -> None:
+        """Begin an instant, unless it is the last one."""
+        if at != self._last:
+            self._last, self._before = at, self._state
+            self._kinds.clear()
+
+    def _continues(self, event: Happened) -> bool:
+        if not self.is_open or self._state == _INSIDE:
+            return self.is_open
+        if event.kind == _JOIN:
+            return event.inferred is not None and not self._was_empty(event.at)
+        return True
+
+    def _was_empty(self, at: Ms) -> bool:
+        index = bisect_right(self._empty, self._last)
+        return index < len(self._empty) and self._empty[index] < at
+
+
+def in_order(event: Happened | SliceEntry) -> tuple[Ms, bool]:
+    """Return the key by which events are sorted: an end comes before the joins of its instant (R1)."""
+    return event.at, event.kind != _END
 
 
 def redact_slice(
@@ -92,7 +156,12 @@ def redact_slice(
 ) -> tuple[Rewrite, dict[str, Visit], dict[str, set[str]]]:
     """Return what replaces the rows of a slice, the visits at its end, and the texts that were removed, by pseudonym."""
     rewrite = Rewrite(BatchChanges(cursor))
-    visits = {one.pseudonym: Visit(one.until) for one in people.values()}
+    unconfirmed = {people[who].pseudonym for who in part.unconfirmed & people.keys()}
+    empty = [part.after, *part.empty]
+    visits = {
+        one.pseudonym: Visit(one.until, empty, may_have_left=one.pseudonym in unconfirmed)
+        for one in people.values()
+    }
     texts: dict[str, set[str]] = {one.pseudonym: set() for one in people.values()}
     causes: dict[Ms, list[bytes]] = {}
     for entry in part.entries:
@@ -100,17 +169,17 @@ def redact_slice(
             causes.setdefault(entry.at, []).append(entry.key)
     others: set[str] = set()
     new_entries: dict[str, list[SliceEntry]] = {}
-    for entry in part.entries:
+    for entry in sorted(part.entries, key=in_order):
         if entry.kind == _END:
             for visit in visits.values():
-                visit.includes(_END, entry.at, entry.source_session)
+                visit.includes(entry.happened)
             continue
         if entry.kind == SNAPSHOT:
             new = _redacted_snapshot(entry, people, visits, texts)
         else:
             who = entry.participant_id or ""
             one = people.get(who)
-            if one is None or not visits[one.pseudonym].includes(entry.kind, entry.at, entry.source_session):
+            if one is None or not visits[one.pseudonym].includes(entry.happened):
                 continue
             new = redact_entry(entry, one, pseudonyms, part.room, causes.get(entry.at, ()))
             if one.covers(entry.user_id):
@@ -121,7 +190,7 @@ def redact_slice(
         if new != entry:
             rewrite.entries.append((entry, new))
     _rewrite_stays(rewrite, part, people, visits, others, new_entries)
-    _rewrite_marks(rewrite, part, people)
+    _rewrite_marks(rewrite, part, people, new_entries)
     for row in part.excluded:
         one = people.get(row.participant_id)
         if one is not None and row.at <= one.until:
@@ -179,12 +248,12 @@ def _redacted_snapshot(
     visits: Mapping[str, Visit],
     texts: Mapping[str, set[str]],
 ) -> SliceEntry:
-    listed: list[dict[str, Any]] = msgspec.json.decode(entry.snapshot or "[]")
+    listed = listed_in(entry.snapshot)
     changed = False
     for number, known in enumerate(listed):
         who = known["participant_id"]
         one = people.get(who)
-        if one is None or (entry.at > one.until and not visits[one.pseudonym].inside):
+        if one is None or not visits[one.pseudonym].is_listed_at(entry.at):
             continue
         new = {**known, "participant_id": one.pseudonym}
         user_id = known.get("user_id")
@@ -202,6 +271,14 @@ def _redacted_snapshot(
         return entry
     new_entry = entry._replace(snapshot=msgspec.json.encode(listed).decode())
     return _committed(new_entry, entry, (entry.snapshot,))
+
+
+def listed_in(snapshot: str | None) -> list[dict[str, Any]]:
+    """Return who is listed in a snapshot. One that cannot be read quarantines its room, and lists nobody here."""
+    try:
+        return msgspec.json.decode(snapshot or "[]", type=list[dict[str, Any]])
+    except msgspec.MsgspecError:
+        return []
 
 
 def _rewrite_stays(
@@ -254,7 +331,7 @@ def _rewrite_stays(
 
 
 def _is_meant(join: Ms, one: Redacted, visit: Visit) -> bool:
-    return join <= one.until or visit.closed is None or join < visit.closed
+    return join <= one.until or (visit.closed is not None and join < visit.closed) or visit.is_open
 
 
 def _names(stay: StayRow, one: Redacted, entries: Iterable[SliceEntry], *, mixed: bool) -> dict[str, Any]:
@@ -278,14 +355,35 @@ def _names(stay: StayRow, one: Redacted, entries: Iterable[SliceEntry], *, mixed
     return {"user_id": user_id, "user_name": user_name, "attributes": attributes}
 
 
-def _rewrite_marks(rewrite: Rewrite, part: RoomSlice, people: Mapping[str, Redacted]) -> None:
+def _rewrite_marks(
+    rewrite: Rewrite, part: RoomSlice, people: Mapping[str, Redacted], entries: Mapping[str, list[SliceEntry]]
+) -> None:
+    rejoins: dict[str, list[Ms]] = {}
+    for who, own in entries.items():
+        if who != people[who].pseudonym:
+            joins = [entry.first_at for entry in own if entry.inferred is None and _has_join(entry)]
+            rejoins.setdefault(people[who].pseudonym, []).extend(joins)
     for mark in part.marks:
-        unconfirmed = tuple(
+        leaves = [
             tuple(_redacted_pack(pack, people, part.until) for pack in leave) for leave in mark.unconfirmed
+        ]
+        unconfirmed = sorted(
+            (leave for leave in leaves if not _is_confirmed(leave, mark.at, rejoins)),
+            key=lambda leave: leave[0][0],
         )
-        if unconfirmed != mark.unconfirmed:
-            new = Mark(mark.at, unconfirmed)
+        if tuple(unconfirmed) != mark.unconfirmed:
+            new = Mark(mark.at, tuple(unconfirmed))
             rewrite.batch.marks.append(MarkChange(part.domain, part.room, mark.at, mark.at, (new,)))
+
+
+def _has_join(entry: SliceEntry) -> bool:
+    return entry.kind == _JOIN or entry.joined_at is not None
+
+
+def _is_confirmed(leave: Sequence[Sequence[Any]], at: Ms, rejoins: Mapping[str, Iterable[Ms]]) -> bool:
+    """Return whether a reported join confirms an inferred leave (R3a), now that both have one name."""
+    who, left = leave[0][0], leave[0][7]
+    return any(left < join <= at for join in rejoins.get(who, ()))
 
 
 def _redacted_pack(pack: tuple[Any, ...], people: Mapping[str, Redacted], until: Ms) -> tuple[Any, ...]:

@@ -24,6 +24,19 @@ SCANNED: Final = 10_000
 """Entries of a room that one slice reads."""
 
 
+_NEXT: Final = 100
+
+
+class Happened(NamedTuple):
+    """What a visit follows from: an event of one participant, or the end of the room."""
+
+    kind: int
+    at: Ms
+    first_at: Ms
+    session: str | None
+    inferred: str | None
+
+
 class SliceEntry(NamedTuple):
     """An entry of a slice. Field order is column order."""
 
@@ -57,10 +70,18 @@ class SliceEntry(NamedTuple):
             snapshot=self.snapshot,
         )  # fmt: skip
 
+    @property
+    def happened(self) -> Happened:
+        """What a visit follows from."""
+        return Happened(self.kind, self.at, self.first_at, self.source_session, self.inferred)
+
 
 @dataclass(frozen=True, slots=True)
 class RoomSlice:
-    """What a room has in (after, until]. `carried` are id, join and participant of meetings that a reset started (R7)."""
+    """What a room has in (after, until]. `carried` are id, join and participant of meetings that a reset started (R7).
+
+    `empty` are moments at which nobody was in the room, and `unconfirmed` have an inferred leave before that may not count (R3a).
+    """
 
     domain: str
     room: str
@@ -72,6 +93,13 @@ class RoomSlice:
     carried: list[tuple[str, Ms, str]]
     marks: list[Mark]
     excluded: list[ExcludedParticipant]
+    empty: list[Ms]
+    unconfirmed: frozenset[str]
+
+    @classmethod
+    def of_entry(cls, domain: str, room: str, entry: SliceEntry) -> "RoomSlice":
+        """Return a slice with one entry alone."""
+        return cls(domain, room, entry.at - 1, entry.at, [entry], [], [], [], [], [], [], frozenset())
 
 
 @dataclass(slots=True)
@@ -134,6 +162,7 @@ class Slices:
             carried = connection.rows("select_carried_meetings", **place)
             marks = connection.rows("select_unconfirmed_marks", domain=domain, room=room, after=after)
             excluded = connection.rows("select_slice_excluded_participants", **place)
+            empty = connection.rows("select_empty_moments", **place)
         return RoomSlice(
             domain, room, after, until,
             [SliceEntry(*_plain(row)) for row in entries],
@@ -142,6 +171,8 @@ class Slices:
             [(name, join, who) for name, join, who in carried],
             [decode_mark(*row) for row in marks],
             [ExcludedParticipant(domain, *row) for row in excluded],
+            [at for (at,) in empty],
+            self.unconfirmed_at(domain, room, after),
         )  # fmt: skip
 
     def write(self, rewrites: Sequence[Rewrite], erasures: Iterable[Erasure], epoch: int) -> None:
@@ -162,14 +193,13 @@ class Slices:
                 keys = [(old.domain, old.room, old.at, old.participant_id, old.kind) for old, _ in excluded]
                 connection.write("delete_excluded_participant", keys)
                 connection.write("insert_excluded_participant", [new for _, new in excluded])
-            connection.write(
-                "update_erased_participant",
-                [
-                    (one.state, one.erased, one.closed, one.texts, *one[:3])
-                    for rewrite in rewrites
-                    for one in rewrite.progress
-                ],
-            )
+            progress = [
+                (one.state, one.until, one.erased, one.progress, one.closed, one.texts, *one[:3])
+                for rewrite in rewrites
+                for one in rewrite.progress
+            ]
+            if progress:
+                connection.write("update_erased_participant", progress)
             for erasure in erasures:
                 write_progress(connection, erasure)
 
@@ -177,33 +207,63 @@ class Slices:
         self,
         entries: Sequence[tuple[SliceEntry, SliceEntry | None]],
         found: Sequence[ErasedParticipant],
-        closed: Sequence[tuple[Ms, str, str, str]],
-    ) -> None:
-        """Write entries that arrived after an erasure, new participants to erase, and when visits were over."""
+        changes: Sequence[ErasedParticipant],
+    ) -> list[ErasedParticipant]:
+        """Write entries that arrived after an erasure, new participants to erase, and what is known of visits.
+
+        Return these participants as they are stored.
+        """
         with self._database.writing() as connection:
             write_entries(connection, entries)
-            write_participants(connection, found)
-            if closed:
-                connection.write("close_erased_participant", closed)
+            if changes:
+                connection.write(
+                    "update_erased_visit", [(one.until, one.closed, *one[:3]) for one in changes]
+                )
+            return [*changes, *write_participants(connection, found)]
 
-    def visit_entries(
+    def visit(
         self, domain: str, room: str, participant: str, after: Ms, until: Ms
-    ) -> list[tuple[int, Ms, str | None, str | None]]:
-        """Return kind, time, participant and session of the entries of a participant, and of the ends of the room."""
+    ) -> tuple[list[Happened], list[Ms]]:
+        """Return what happened to a participant and to the room in (after, until], and when nobody was in the room."""
+        place = {"domain": domain, "room": room, "after": after, "until": until}
         with self._database.reading() as connection:
-            rows = connection.rows(
-                "select_visit_entries",
-                domain=domain,
-                room=room,
-                participant=participant,
-                after=after,
-                until=until,
-            )
-        return [(kind, at, who, session) for kind, at, who, session in rows]
+            rows = connection.rows("select_visit_entries", participant=participant, **place)
+            empty = connection.rows("select_empty_moments", **place)
+        return [
+            Happened(kind, at, at if joined_at is None else min(at, joined_at), session, inferred)
+            for kind, at, joined_at, session, inferred in rows
+        ], [at for (at,) in empty]
+
+    def unconfirmed_at(self, domain: str, room: str, at: Ms) -> frozenset[str]:
+        """Return the participants with an inferred leave before a mark that may not count (R3a)."""
+        with self._database.reading() as connection:
+            row = connection.row("select_mark_at", domain=domain, room=room, at=at)
+        return (
+            frozenset() if row is None else frozenset(leave[0][0] for leave in decode_mark(*row).unconfirmed)
+        )
+
+    def next_entries(
+        self, domain: str, room: str, after: Ms, participants: Sequence[str]
+    ) -> list[tuple[str | None, Happened]]:
+        """Return the next events of a participant by any of these ids, and the ends of the room, after a moment."""
+        values = {"domain": domain, "room": room, "after": after, "participants": list(participants)}
+        with self._database.reading() as connection:
+            rows = connection.query(*with_lists("select_next_entries", {**values, "limit": _NEXT}))
+        return [
+            (who, Happened(kind, at, at if joined_at is None else min(at, joined_at), session, inferred))
+            for kind, at, joined_at, session, inferred, who in rows
+        ]
 
 
 def write_entries(connection: Connection, entries: Iterable[tuple[SliceEntry, SliceEntry | None]]) -> None:
-    """Replace or delete entries of the log in the current transaction."""
+    """Replace or delete entries of the log in the current transaction.
+
+    One with a key that another entry has is deleted: the same was inferred of the pseudonym, too.
+    """
+    entries = [
+        (old, None if new is not None and new.key != old.key and _is_stored(connection, new) else new)
+        for old, new in entries
+    ]
     changed = [
         (new.participant_id, new.user_id, new.user_name, new.attributes, new.event_id, new.key, new.snapshot, new.digest,
          new.salt, new.commitment, new.position)
@@ -220,3 +280,8 @@ def write_entries(connection: Connection, entries: Iterable[tuple[SliceEntry, Sl
 def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return a row with bytes, which PostgreSQL may give as views of memory."""
     return tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
+
+
+def _is_stored(connection: Connection, entry: SliceEntry) -> bool:
+    """Return whether another entry of the domain has the same key."""
+    return connection.row("select_same_key", key=entry.key, position=entry.position) is not None

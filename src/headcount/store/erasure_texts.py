@@ -136,11 +136,31 @@ def _messages(connection: Connection, mentions: Mentions, after: int) -> tuple[i
                 del content["attributes"]
             changed.append((new, msgspec.json.encode(content).decode(), position))
     if changed:
+        changed = _numbered(connection, mentions.domain, changed)
         connection.write("rewrite_message", changed)
         connection.write(
             "rename_attempts_of_message", [(name, mentions.domain, position) for name, _, position in changed]
         )
     return _end(rows), len(changed)
+
+
+def _numbered(
+    connection: Connection, domain: str, changed: Sequence[tuple[str, str, int]]
+) -> list[tuple[str, str, int]]:
+    """Number the ids that other messages have: a change may be published under the pseudonym already."""
+    taken: set[str] = set()
+    numbered = []
+    for name, payload, position in changed:
+        number, made = 1, name
+        while made in taken or (
+            (row := connection.row("select_message", domain=domain, id=made)) is not None
+            and row[0] != position
+        ):
+            number += 1
+            made = f"{name}-{number}"
+        taken.add(made)
+        numbered.append((made, payload, position))
+    return numbered
 
 
 def _presence_id(domain: str, room: str, name: str, content: Mapping[str, Any]) -> str:

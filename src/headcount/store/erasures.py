@@ -20,6 +20,14 @@ from headcount.store.database import Connection, Database
 from headcount.store.pseudonyms import hash_selector, pseudonyms_of
 
 _NEVER_ERASED: Final = -(2**62)
+_STORED: Final = """
+with wanted (domain, room, pseudonym) as ({keys})
+select e.domain, e.room, e.pseudonym, e.erasure, e.state, e.users, e.user_pseudonym, e.until_ms, e.erased_ms, e.progress_ms,
+  e.closed_ms, e.participant_id, e.texts
+from wanted as w
+cross join erased_participants as e
+where e.domain = w.domain and e.room = w.room and e.pseudonym = w.pseudonym
+"""
 
 
 class Mode(StrEnum):
@@ -87,6 +95,7 @@ class ErasedParticipant(NamedTuple):
     user_pseudonym: str | None
     until: Ms
     erased: Ms
+    progress: Ms
     closed: Ms | None
     participant_id: str | None
     texts: str | None
@@ -165,10 +174,14 @@ class Erasures:
                 [
                     ErasedParticipant(*row)
                     for row in connection.rows(
-                        "select_unfinished_participants", domain=domain, room=room, erased=erased, limit=limit
+                        "select_unfinished_participants",
+                        domain=domain,
+                        room=room,
+                        progress=progress,
+                        limit=limit,
                     )
                 ]
-                for domain, room, erased in connection.rows("select_unfinished_rooms", limit=rooms)
+                for domain, room, progress in connection.rows("select_unfinished_rooms", limit=rooms)
             ]
 
     def update(self, erasure: Erasure) -> None:
@@ -182,10 +195,10 @@ class Erasures:
             connection.run("finish_erased_participants", erasure=erasure.number)
         self.update(erasure)
 
-    def add_participants(self, participants: Sequence[ErasedParticipant]) -> None:
-        """Add participants to erase."""
+    def add_participants(self, participants: Sequence[ErasedParticipant]) -> list[ErasedParticipant]:
+        """Add participants to erase, and return them as they are stored."""
         with self._database.writing() as connection:
-            write_participants(connection, participants)
+            return write_participants(connection, participants)
 
 
 def write_progress(connection: Connection, erasure: Erasure) -> None:
@@ -201,20 +214,25 @@ def new_participant(
 ) -> ErasedParticipant:
     """Return a participant who is not erased yet."""
     return ErasedParticipant(
-        erasure.domain, room, pseudonym, erasure.number, 0, users, user_pseudonym, erasure.until, _NEVER_ERASED, None,
+        erasure.domain, room, pseudonym, erasure.number, 0, users, user_pseudonym, erasure.until, _NEVER_ERASED, _NEVER_ERASED, None,
         participant_id, None,
     )  # fmt: skip
 
 
-def write_participants(connection: Connection, participants: Sequence[ErasedParticipant]) -> None:
-    """Write participants to erase in the current transaction."""
+def write_participants(
+    connection: Connection, participants: Sequence[ErasedParticipant]
+) -> list[ErasedParticipant]:
+    """Write participants to erase in the current transaction, and return them as they are stored."""
     rows = [
-        (one.domain, one.room, one.pseudonym, one.erasure, one.users, one.user_pseudonym, one.until, one.erased,
+        (one.domain, one.room, one.pseudonym, one.erasure, one.users, one.user_pseudonym, one.until, one.erased, one.progress,
          one.participant_id)
         for one in participants
     ]  # fmt: skip
-    if rows:
-        connection.write("upsert_erased_participant", rows)
+    if not rows:
+        return []
+    connection.write("upsert_erased_participant", rows)
+    keys = [one[:3] for one in participants]
+    return [ErasedParticipant(*row) for row in connection.lookup(_STORED, keys)]
 
 
 def require_selector(selector: Selector) -> None:

@@ -28,9 +28,9 @@ where number = :number
 -- name: upsert_erased_participant
 -- Somebody may be found again, as another user or until later: what was done before is done again.
 insert into erased_participants (
-  domain, room, pseudonym, erasure, state, users, user_pseudonym, until_ms, erased_ms, closed_ms, participant_id, texts
+  domain, room, pseudonym, erasure, state, users, user_pseudonym, until_ms, erased_ms, progress_ms, closed_ms, participant_id, texts
 )
-values (?, ?, ?, ?, 0, ?, ?, ?, ?, null, ?, null)
+values (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, null, ?, null)
 on conflict (domain, room, pseudonym) do update
 set erasure = excluded.erasure,
   state = 0,
@@ -44,19 +44,27 @@ set erasure = excluded.erasure,
     when erased_participants.until_ms > excluded.until_ms then erased_participants.until_ms
     else excluded.until_ms
   end,
-  erased_ms = excluded.erased_ms,
+  erased_ms = case
+    when erased_participants.state = 0 or erased_participants.closed_ms is null then erased_participants.erased_ms
+    else erased_participants.closed_ms - 1
+  end,
+  progress_ms = excluded.progress_ms,
   closed_ms = null,
-  participant_id = excluded.participant_id,
-  texts = excluded.texts
+  participant_id = case
+    when excluded.participant_id = excluded.pseudonym
+      then coalesce(erased_participants.participant_id, excluded.participant_id)
+    else excluded.participant_id
+  end,
+  texts = case when erased_participants.state = 2 then excluded.texts else erased_participants.texts end
 
 -- name: select_erased_participants
-select domain, room, pseudonym, erasure, state, users, user_pseudonym, until_ms, erased_ms, closed_ms, participant_id, texts
+select domain, room, pseudonym, erasure, state, users, user_pseudonym, until_ms, erased_ms, progress_ms, closed_ms, participant_id, texts
 from erased_participants
 where domain = :domain
 
 -- name: select_unfinished_rooms
 -- Served by unfinished_erased_participants. Rooms from which some are erased, and their earliest progress.
-select domain, room, min(erased_ms)
+select domain, room, min(progress_ms)
 from erased_participants
 where state = 0
 group by domain, room
@@ -65,17 +73,17 @@ limit :limit
 
 -- name: select_unfinished_participants
 -- Served by unfinished_erased_participants.
-select domain, room, pseudonym, erasure, state, users, user_pseudonym, until_ms, erased_ms, closed_ms, participant_id, texts
+select domain, room, pseudonym, erasure, state, users, user_pseudonym, until_ms, erased_ms, progress_ms, closed_ms, participant_id, texts
 from erased_participants
 where state = 0
   and domain = :domain
   and room = :room
-  and erased_ms = :erased
+  and progress_ms = :progress
 limit :limit
 
 -- name: select_participants_of_erasure
 -- Served by unfinished_erased_participants.
-select domain, room, pseudonym, erasure, state, users, user_pseudonym, until_ms, erased_ms, closed_ms, participant_id, texts
+select domain, room, pseudonym, erasure, state, users, user_pseudonym, until_ms, erased_ms, progress_ms, closed_ms, participant_id, texts
 from erased_participants
 where state < 2
   and erasure = :erasure
@@ -83,16 +91,19 @@ where state < 2
 -- name: update_erased_participant
 update erased_participants
 set state = ?,
+  until_ms = ?,
   erased_ms = ?,
+  progress_ms = ?,
   closed_ms = ?,
   texts = ?
 where domain = ?
   and room = ?
   and pseudonym = ?
 
--- name: close_erased_participant
+-- name: update_erased_visit
 update erased_participants
-set closed_ms = ?
+set until_ms = ?,
+  closed_ms = ?
 where domain = ?
   and room = ?
   and pseudonym = ?
@@ -153,9 +164,16 @@ select position, kind, at_ms, participant_id, user_id, user_name, source_session
 from entries
 where position = :position
 
+-- name: select_same_key
+-- Served by entries_by_key.
+select 1
+from entries
+where domain = (select e.domain from entries as e where e.position = :position)
+  and event_key = :key
+
 -- name: select_visit_entries
 -- Served by entries_by_room.
-select kind, at_ms, participant_id, source_session
+select kind, at_ms, joined_ms, source_session, inferred
 from entries
 where domain = :domain
   and room = :room
@@ -198,6 +216,33 @@ where domain = :domain
   and start_ms / 1000 >= :after / 1000
   and carried_join_ms > :after
   and carried_join_ms <= :until
+
+-- name: select_next_entries
+-- Served by entries_by_room.
+select kind, at_ms, joined_ms, source_session, inferred, participant_id
+from entries
+where domain = :domain
+  and room = :room
+  and at_ms > :after
+  and (kind = 3 or participant_id in (:participants))
+order by at_ms, kind = 3 desc, position
+limit :limit
+
+-- name: select_mark_at
+select at_ms, unconfirmed
+from marks
+where domain = :domain
+  and room = :room
+  and at_ms = :at
+
+-- name: select_empty_moments
+select at_ms
+from marks
+where domain = :domain
+  and room = :room
+  and at_ms > :after
+  and at_ms <= :until
+order by at_ms
 
 -- name: select_unconfirmed_marks
 select at_ms, unconfirmed

@@ -127,7 +127,8 @@ create table erasures (
 
 create unique index erasures_by_id on erasures (id);
 
--- Participants of rooms that are erased. Up to `erased_ms`, the pseudonym stands for the participant everywhere.
+-- Participants of rooms that are erased. Up to `erased_ms`, the pseudonym stands for the participant everywhere. Rows are
+-- rewritten up to `progress_ms`, which starts again if somebody is erased again.
 -- `users` are hashes of the users that are meant, separated by commas; it is empty if all data of the participant are.
 -- An event after `until_ms` is meant only if it belongs to the same visit: `closed_ms` is when that was over.
 -- `participant_id` and `texts` are deleted when the erasure is done.
@@ -141,13 +142,14 @@ create table erased_participants (
   user_pseudonym {text},
   until_ms bigint not null,
   erased_ms bigint not null,
+  progress_ms bigint not null,
   closed_ms bigint,
   participant_id {text},
   texts {text},
   primary key (domain, room, pseudonym)
 ) {clustered};
 
-create index unfinished_erased_participants on erased_participants (state, domain, room, erased_ms)
+create index unfinished_erased_participants on erased_participants (state, domain, room, progress_ms)
 where state < 2;
 
 -- Moments at which nobody was in a room: late events are replayed from the latest one before them.
