@@ -16,6 +16,7 @@ SMALL = {
     "backup.py": "--megabytes 5 --rates 20",
     "engine.py": "--events 4000 --runs 1 --step 3600",
     "dashboard.py": "--meetings 400",
+    "erasure.py": "--stays 50 --others 500 --seconds 0.5",
     "first_command.py": "--runs 1 --without-compiling",
     "ingest_api.py": "--seconds 0.2 --runs 1",
     "ingest_batches.py": "--batches 4 --runs 1",

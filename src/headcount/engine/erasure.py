@@ -11,7 +11,7 @@ Responsible for the order of these steps. Must not know what is removed from a r
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -19,9 +19,9 @@ import msgspec
 import structlog
 
 from headcount.engine.batch_parts import is_contained
+from headcount.engine.erasure_policy import ErasurePolicy, participants_of
 from headcount.engine.expired_names import ExpiredNames
-from headcount.engine.redaction import Redacted, Visit, in_order, listed_in, redact_slice
-from headcount.kernel.attributes import texts_of
+from headcount.engine.redaction import Redacted, Visit, in_order, redact_slice
 from headcount.kernel.events import Kind, Ms
 from headcount.kernel.rules import NEVER
 from headcount.store.data_subjects import DataSubjects, Selector, SelectorKind
@@ -52,19 +52,6 @@ def _nothing(erasure: Erasure) -> None:
     """Ignore that a request is done."""
 
 
-@dataclass(slots=True)
-class _Policy:
-    """Who is erased in a domain: users, participants and attributes by hash, and participants of rooms by pseudonym."""
-
-    users: dict[str, list[Erasure]] = field(default_factory=dict)
-    participants: dict[str, list[Erasure]] = field(default_factory=dict)
-    attributes: dict[str, list[Erasure]] = field(default_factory=dict)
-    keys: set[str] = field(default_factory=set)
-    """The attributes by which people were erased."""
-    erased: dict[tuple[str, str], ErasedParticipant] = field(default_factory=dict)
-    list_keys: set[str | None] = field(default_factory=set)
-
-
 class Eraser:
     """Carries out the erasures of a store. `evict` removes a room from memory; `epoch` is that of the engine.
 
@@ -91,7 +78,7 @@ class Eraser:
         self._pseudonyms = pseudonyms_of(database)
         self._paused_until: Ms = -NEVER
         self._version: tuple[int, ...] = ()
-        self._policies: dict[str, _Policy] = {}
+        self._policies: dict[str, ErasurePolicy] = {}
         self._requests: dict[int, Erasure] = {}
         self._search: tuple[int, Iterator[object]] | None = None
         self._scrub: tuple[int, Iterator[Mapping[str, int]]] | None = None
@@ -114,16 +101,9 @@ class Eraser:
             self._list.add(self._requests.values(), self._pseudonyms.selector_key)
         known, self._policies = self._policies, {}
         for one in self._requests.values():
-            policy = self._policies.setdefault(one.domain, _Policy())
-            by_kind = {
-                SelectorKind.USER_ID: policy.users,
-                SelectorKind.PARTICIPANT_ID: policy.participants,
-                SelectorKind.ATTRIBUTE: policy.attributes,
-            }[one.kind]
-            by_kind.setdefault(one.digest, []).append(one)
-            policy.list_keys.add(one.list_key)
-            if one.attribute:
-                policy.keys.add(one.attribute)
+            if one.domain not in self._policies:
+                self._policies[one.domain] = ErasurePolicy(one.domain, self._pseudonyms.selector_key)
+            self._policies[one.domain].add(one)
         for domain, policy in self._policies.items():
             if domain in known:
                 policy.erased = known[domain].erased
@@ -156,12 +136,12 @@ class Eraser:
             ):  # it has the name by which the room knows somebody
                 continue
             people: dict[str, Redacted] = {}
-            for who, user_id, attributes in _participants(entry):
+            for who, user_id, attributes in participants_of(entry):
                 pseudonym = self._pseudonyms.participant(entry.domain, entry.room, who)
                 key = (entry.domain, entry.room, pseudonym)
                 known = changes.get(key) or policy.erased.get((entry.room, pseudonym)) or found.get(key)
-                meant = self._meant(policy, entry.domain, who, user_id, attributes, entry.at)
-                if meant is not None and (known is None or not self._covers(known, user_id)):
+                meant = policy.meant(who, user_id, attributes, entry.at)
+                if meant is not None and (known is None or not policy.covers(known, user_id)):
                     found[key] = self._new(meant, entry.room, who)
                 elif who != pseudonym and known is not None and entry.at <= known.erased:
                     if entry.at <= known.until or self._is_in_visit(known, entry, pending, changes):
@@ -201,7 +181,7 @@ class Eraser:
         found = False
         for entry in entries:
             policy = self._policies.get(entry.domain)
-            for who, _, _ in _participants(entry) if policy is not None and policy.erased else ():
+            for who, _, _ in participants_of(entry) if policy is not None and policy.erased else ():
                 pseudonym = self._pseudonyms.participant(entry.domain, entry.room, who)
                 known = policy.erased.get((entry.room, pseudonym)) if policy is not None else None
                 if known is None:
@@ -241,23 +221,6 @@ class Eraser:
             if erasure.state is State.DONE:
                 self._set(replace(erasure, state=State.RUNNING))
         self.refresh()
-
-    def _meant(
-        self, policy: _Policy, domain: str, who: str, user_id: str | None, attributes: str | None, at: Ms
-    ) -> Erasure | None:
-        """Return the request that means somebody, if one does."""
-        candidates: list[Erasure] = []
-        for key in policy.list_keys:
-            digest = partial(hash_selector, key or self._pseudonyms.selector_key, domain)
-            if user_id is not None and policy.users:
-                candidates += policy.users.get(digest(SelectorKind.USER_ID, "", user_id), ())
-            if policy.participants:
-                candidates += policy.participants.get(digest(SelectorKind.PARTICIPANT_ID, "", who), ())
-            if attributes is not None and policy.keys:
-                for name, value in texts_of(attributes).items():
-                    if name in policy.keys:
-                        candidates += policy.attributes.get(digest(SelectorKind.ATTRIBUTE, name, value), ())
-        return next((one for one in candidates if at <= one.until), None)
 
     def _is_in_visit(
         self,
@@ -352,19 +315,13 @@ class Eraser:
 
     def _pages_by_hash(self, erasure: Erasure) -> Iterator[object]:
         """Search the log and the stays for a person with a known hash only."""
-        policy = _Policy(list_keys={erasure.list_key})
-        {
-            SelectorKind.USER_ID: policy.users,
-            SelectorKind.PARTICIPANT_ID: policy.participants,
-            SelectorKind.ATTRIBUTE: policy.attributes,
-        }[erasure.kind][erasure.digest] = [erasure]
-        policy.keys = {erasure.attribute} - {""}
+        policy = ErasurePolicy(erasure.domain, self._pseudonyms.selector_key)
+        policy.add(erasure)
         for page in (*self._entries(), *self._subjects.stay_people(erasure.domain)):
             people = {
                 (room, who)
                 for domain, room, at, who, user_id, attributes in page
-                if domain == erasure.domain
-                and self._meant(policy, domain, who, user_id, attributes, at) is not None
+                if domain == erasure.domain and policy.meant(who, user_id, attributes, at) is not None
             }
             self._add(erasure, people)
             yield page
@@ -374,7 +331,7 @@ class Eraser:
         while page := entries.after(position, _ENTRIES_PER_STEP):
             position = page[-1].position
             yield [
-                (entry.domain, entry.room, entry.at, *one) for entry in page for one in _participants(entry)
+                (entry.domain, entry.room, entry.at, *one) for entry in page for one in participants_of(entry)
             ]
 
     def _rewrite(self, unfinished: Sequence[Sequence[ErasedParticipant]], cursor: int) -> None:
@@ -480,21 +437,9 @@ class Eraser:
     def _how(self, one: ErasedParticipant, counted: frozenset[str]) -> Redacted:
         erasure = self._requests[one.erasure]
         return Redacted(
-            one.pseudonym, partial(self._covers, one), one.user_pseudonym, one.until, counted - {erasure.attribute},
+            one.pseudonym, partial(self._policies[one.domain].covers, one), one.user_pseudonym, one.until, counted - {erasure.attribute},
             erasure.attribute in counted,
         )  # fmt: skip
-
-    def _covers(self, one: ErasedParticipant, user_id: str | None) -> bool:
-        """Return whether what has a user id, or none, is about an erased participant."""
-        if not one.users or user_id is None or user_id == one.user_pseudonym:
-            return True
-        keys = self._policies[one.domain].list_keys
-        users = one.users.split(",")
-        return any(
-            hash_selector(key or self._pseudonyms.selector_key, one.domain, SelectorKind.USER_ID, "", user_id)
-            in users
-            for key in keys
-        )
 
     def _count(self, number: int, counts: Mapping[str, int]) -> None:
         """Add to what a request has changed."""
@@ -514,20 +459,6 @@ def new_eraser(
 ) -> Callable[..., Eraser]:
     """Return a function that makes the eraser of an engine. `on_done` is called with each request that is done."""
     return lambda epoch, evict: Eraser(database, epoch, evict, erased, on_done)
-
-
-def _participants(entry: StoredEntry) -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield participant id, user id and attributes of everybody named in an entry."""
-    if entry.kind == SNAPSHOT:
-        for one in listed_in(entry.snapshot):
-            attributes = one.get("attributes")
-            yield (
-                one["participant_id"],
-                one.get("user_id"),
-                msgspec.json.encode(attributes).decode() if attributes else None,
-            )
-    elif entry.participant_id is not None:
-        yield entry.participant_id, entry.user_id, entry.attributes
 
 
 def _happened(entry: StoredEntry) -> Happened:
