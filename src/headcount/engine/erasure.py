@@ -175,8 +175,8 @@ class Eraser:
     def _rewrite_before(self, entries: Sequence[StoredEntry], cursor: int) -> bool:
         """Rewrite participants at once before the rooms see new entries about them. Return whether there were any.
 
-        The rows of a participant of whom a part is rewritten have two names, and an entry may concern both. A late join
-        may show that the erased visit went on after the erasure: then what was taken for later visits belongs to it.
+        While a participant is rewritten in part, the rows have two names, and an entry may concern both. A late join
+        may show that the erased visit went on after the erasure: then events that seemed to be later visits belong to it.
         """
         found = False
         for entry in entries:
@@ -203,7 +203,7 @@ class Eraser:
         return found
 
     def _extends(self, known: ErasedParticipant, who: str, entry: StoredEntry) -> bool:
-        """Return whether a late join continues the erased visit to an event that was taken for a later one."""
+        """Return whether a late join continues the erased visit to an event that seemed to be of a later one."""
         visit = Visit(known.until)
         visit.includes(_happened(entry))
         place = (entry.domain, entry.room, entry.at)
