@@ -109,6 +109,8 @@ class Engine:
         self.stats = EngineStats()
         self.cursor = 0
         self._eraser = None if eraser is None else eraser(epoch, self._cache.evict)
+        self.is_erasing = False
+        """Whether the last step has done a part of an erasure, after which others may use the database."""
         self._reload()
 
     @property
@@ -164,10 +166,11 @@ class Engine:
         self._time = max(self._time, min(now, time_limit_after(entries[-1])) if is_full else now)
         try:
             is_busy = self._process(entries, now) or self._notify(now) or is_full
-            return (self._eraser is not None and self._eraser.step(self.cursor, now)) or is_busy
+            self.is_erasing = self._eraser is not None and self._eraser.step(self.cursor, now)
         except BaseException:
             self._reload()
             raise
+        return is_busy or self.is_erasing
 
     def _reload(self) -> None:
         """Discard everything in memory and read it from the store."""

@@ -129,9 +129,9 @@ class Worker:
             self._wake.clear()
             more = engine.step(self._now())
             self._on_batch()
-            if more:
+            if more and not engine.is_erasing:
                 continue
-            if work(self._now()):
+            if more or work(self._now()):
                 self._hurry.wait(_BREATH_S)
                 self._hurry.clear()
                 continue
