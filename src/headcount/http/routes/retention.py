@@ -110,7 +110,8 @@ class NewLegalHold(Schema):
 
     kind: Annotated[str, choice(HoldKind, "What is protected.")]
     subject: Annotated[
-        str, doc("The ID of a meeting, the name of a room, or the ID of a user.", minLength=1, maxLength=512)
+        str,
+        doc("The ID of a meeting, the name of a room, or the ID of a user.", minLength=1, maxLength=1_024),
     ]
     reason: Annotated[str, doc("Why, like the number of a case.", minLength=1, maxLength=1_000)]
 
