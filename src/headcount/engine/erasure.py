@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -118,8 +119,19 @@ class Eraser:
     # Events that arrive later.
 
     def redacted(self, entries: Sequence[StoredEntry], cursor: int) -> Sequence[StoredEntry]:
-        """Return new entries of the log without those data that are erased or have expired. They are replaced in the log, too."""
-        entries = self._expired_names.redacted(entries)
+        """Return new entries of the log without those data that are erased or have expired. They are replaced in the log, too.
+
+        If that fails for a reason other than the store, they are processed as they are: others must not wait for it.
+        """
+        try:
+            return self._redacted(self._expired_names.redacted(entries), cursor)
+        except Exception as error:
+            if not is_contained(error):
+                raise
+            log.exception("new events of erased people could not be redacted")
+            return entries
+
+    def _redacted(self, entries: Sequence[StoredEntry], cursor: int) -> Sequence[StoredEntry]:
         if not any(entry.domain in self._policies for entry in entries):
             return entries
         if self._rewrite_before(entries, cursor):
@@ -131,9 +143,8 @@ class Eraser:
         pending: dict[tuple[str, str, str], list[Happened]] = {}
         for entry in entries:
             policy = self._policies.get(entry.domain)
-            if (
-                policy is None or entry.origin == Origin.INFERRED
-            ):  # it has the name by which the room knows somebody
+            # What was inferred has the name by which the room knows somebody.
+            if policy is None or entry.origin == Origin.INFERRED:
                 continue
             people: dict[str, Redacted] = {}
             for who, user_id, attributes in participants_of(entry):
@@ -148,20 +159,7 @@ class Eraser:
                         people[who] = self._how(known, self._counted())._replace(until=NEVER)
             if people:
                 own = self._slices.entry(entry.position)
-                part = RoomSlice(
-                    entry.domain,
-                    entry.room,
-                    entry.at - 1,
-                    entry.at,
-                    [own],
-                    [],
-                    [],
-                    [],
-                    [],
-                    [],
-                    [],
-                    frozenset(),
-                )
+                part = RoomSlice.of_entry(entry.domain, entry.room, own)
                 rewrite, _, _ = redact_slice(part, people, self._pseudonyms, 0)
                 rows += rewrite.entries
                 for _, new in rewrite.entries:
@@ -220,6 +218,7 @@ class Eraser:
             erasure = self._requests[number]
             if erasure.state is State.DONE:
                 self._set(replace(erasure, state=State.RUNNING))
+            self._scrub = None
         self.refresh()
 
     def _is_in_visit(
@@ -317,7 +316,7 @@ class Eraser:
         """Search the log and the stays for a person with a known hash only."""
         policy = ErasurePolicy(erasure.domain, self._pseudonyms.selector_key)
         policy.add(erasure)
-        for page in (*self._entries(), *self._subjects.stay_people(erasure.domain)):
+        for page in chain(self._entries(), self._subjects.stay_people(erasure.domain)):
             people = {
                 (room, who)
                 for domain, room, at, who, user_id, attributes in page
