@@ -290,13 +290,11 @@ def _rewrite_stays(
     new_entries: Mapping[str, list[SliceEntry]],
 ) -> None:
     batch, key = rewrite.batch, (part.domain, part.room)
-    joins: set[tuple[Ms, str]] = set()
     changed: list[StayRow] = []
     for stay in part.stays:
         one = people.get(stay.participant_id)
         if one is None or not _is_meant(stay.join, one, visits[one.pseudonym]):
             continue
-        joins.add((stay.join, stay.participant_id))
         names = _names(
             stay, one, new_entries.get(stay.participant_id, ()), mixed=stay.participant_id in others
         )
