@@ -187,7 +187,7 @@ def lived(folder, seed, requests, monkeypatch):
         with_user_in_each_room(named(one) for one in lives(seed, 5, SINCE, UNTIL, is_truthful=False))
     )
     rounds = list(rounds_of(entries, chance))
-    options = {"stale_after": 45 * MINUTE}
+    options = {"stale_after": 45 * MINUTE, "stopwatch": None}
     plain, erasing = StoredEngine(folder, Rules(), **options), ErasingEngine(folder, Rules(), **options)
     requested = requests(chance, len(rounds))
     try:
