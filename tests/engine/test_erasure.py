@@ -128,17 +128,17 @@ def rounds_of(entries, chance):
 
 def assert_follows_from_log(stored, folder):
     stored.store.usage_rollup.finish()
-    anew = StoredEngine(folder, stored.rules, **stored.options)
+    rebuilt = StoredEngine(folder, stored.rules, **stored.options)
     try:
-        copy_log(stored.store.database, anew.store.database)
+        copy_log(stored.store.database, rebuilt.store.database)
         end = stored.store.log.end()
-        anew.start()
-        anew.show(UNTIL + 2 * HOUR)
-        anew.store.usage_rollup.finish()
-        assert anew.store.log.end() == end, "the rebuild inferred something new"
-        assert first_difference(stored.store.database, anew.store.database) is None
+        rebuilt.start()
+        rebuilt.show(UNTIL + 2 * HOUR)
+        rebuilt.store.usage_rollup.finish()
+        assert rebuilt.store.log.end() == end, "the rebuild inferred something new"
+        assert first_difference(stored.store.database, rebuilt.store.database) is None
     finally:
-        anew.close()
+        rebuilt.close()
 
 
 def finished(stored):

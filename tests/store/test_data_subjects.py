@@ -23,7 +23,7 @@ from headcount.store.access_log import (
     SubjectType,
 )
 from headcount.store.credentials import AccessToken, AccessTokenKind, Role, SubjectKind
-from headcount.store.data_subjects import DataSubjects, SelectorKind, parse_selector
+from headcount.store.data_subjects import DataSubjects, Selector, SelectorKind, parse_selector
 from headcount.store.dedup import entry_of, snapshot_entry
 from headcount.store.pseudonyms import pseudonyms_of
 from headcount.store.records import KIND_CODES, Origin, Provenance
@@ -280,3 +280,11 @@ def test_accesses_are_exported_without_who_it_was(filled):
         (".002Z", "person.read"),
     ]
     assert all(text not in json.dumps(found) for text in ("Eve", "192.0.2.1", "0123"))
+
+
+def test_a_snapshot_that_cannot_be_read_hides_nobody_else(store):
+    store.log.append([[snapshot_entry("acme", 1, "r", 1, '["anna"')]])
+    joined = Event(Kind.JOIN, "r", 2, "c-anna", "anna")
+    store.log.append([[entry_of(joined, "acme", 2, Origin.LIVE)]])
+    found = DataSubjects(store.database).find("acme", Selector(SelectorKind.USER_ID, "anna"))
+    assert found.participants == {"r": {"c-anna"}}

@@ -461,8 +461,7 @@ def new_eraser(
 
 
 def _happened(entry: StoredEntry) -> Happened:
-    first_at = entry.at if entry.joined_at is None else min(entry.at, entry.joined_at)
-    return Happened(entry.kind, entry.at, first_at, entry.source_session, entry.inferred)
+    return Happened.of(entry.kind, entry.at, entry.joined_at, entry.source_session, entry.inferred)
 
 
 def _joined(known: str | None, found: Iterable[str]) -> str:

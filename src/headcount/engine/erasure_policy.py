@@ -8,13 +8,12 @@ Responsible for this decision, and for what is in memory about erased participan
 from collections.abc import Iterator
 from functools import partial
 
-from headcount.engine.redaction import listed_in
 from headcount.kernel.attributes import canonical, texts_of
 from headcount.kernel.events import Ms
 from headcount.store.data_subjects import SelectorKind
 from headcount.store.erasures import ErasedParticipant, Erasure
 from headcount.store.pseudonyms import hash_selector
-from headcount.store.records import SNAPSHOT, StoredEntry
+from headcount.store.records import SNAPSHOT, StoredEntry, listed_in
 
 
 class ErasurePolicy:

@@ -9,15 +9,13 @@ Responsible for everybody in a slice of a room. Must not know when names expire,
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import msgspec
-
 from headcount.engine.redaction import Redacted, redact_slice
 from headcount.kernel.events import Ms
 from headcount.store.database import Database
 from headcount.store.erasure_slices import RoomSlice, SliceEntry, Slices
 from headcount.store.expiry import Expiry
 from headcount.store.pseudonyms import pseudonyms_of
-from headcount.store.records import SNAPSHOT, RoomKey, StoredEntry
+from headcount.store.records import SNAPSHOT, RoomKey, StoredEntry, listed_in
 from headcount.store.usage.queries import usage_attributes
 
 _ENTRIES: Final = 150
@@ -103,7 +101,7 @@ def _participants(part: RoomSlice) -> Iterator[str]:
     """Yield all participants in a slice."""
     for entry in part.entries:
         if entry.kind == SNAPSHOT:
-            yield from (one["participant_id"] for one in msgspec.json.decode(entry.snapshot or "[]"))
+            yield from (one["participant_id"] for one in listed_in(entry.snapshot))
         elif entry.participant_id is not None:
             yield entry.participant_id
     yield from (stay.participant_id for stay in part.stays)

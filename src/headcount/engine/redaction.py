@@ -28,6 +28,7 @@ from headcount.store.records import (
     MarkChange,
     Origin,
     StayRow,
+    listed_in,
 )
 
 _PERSONAL_ATTRIBUTES: Final = ("email", "external_id")
@@ -271,14 +272,6 @@ def _redacted_snapshot(
         return entry
     new_entry = entry._replace(snapshot=msgspec.json.encode(listed).decode())
     return _committed(new_entry, entry, (entry.snapshot,))
-
-
-def listed_in(snapshot: str | None) -> list[dict[str, Any]]:
-    """Return who is listed in a snapshot. One that cannot be read quarantines its room, and lists nobody here."""
-    try:
-        return msgspec.json.decode(snapshot or "[]", type=list[dict[str, Any]])
-    except msgspec.MsgspecError:
-        return []
 
 
 def _rewrite_stays(

@@ -27,7 +27,7 @@ from headcount.kernel.rules import NEVER
 from headcount.store.access_log import Subject, SubjectType
 from headcount.store.database import Database
 from headcount.store.pseudonyms import pseudonyms_of
-from headcount.store.records import SNAPSHOT, Correction, MeetingRow, StayRow
+from headcount.store.records import SNAPSHOT, Correction, MeetingRow, StayRow, listed_in
 from headcount.store.sources import ExcludedParticipant
 from headcount.store.statements import with_lists
 
@@ -398,7 +398,7 @@ def _is_selected(
 
 def _listed(snapshot: str) -> Iterator[tuple[str, str | None, Attributes | None]]:
     """Yield participant id, user id and attributes of everybody on a snapshot."""
-    for one in msgspec.json.decode(snapshot):
+    for one in listed_in(snapshot):
         attributes = one.get("attributes")
         yield one["participant_id"], one.get("user_id"), canonical(attributes) if attributes else None
 
@@ -415,7 +415,7 @@ def _about(subject: DataSubject, entry: SubjectEntry) -> SubjectEntry | None:
     """Return what an entry has about the person, or None."""
     if entry.kind != SNAPSHOT:
         return entry if subject.has(entry.room, entry.participant_id, entry.user_id) else None
-    listed = msgspec.json.decode(entry.snapshot or "[]")
+    listed = listed_in(entry.snapshot)
     own = [one for one in listed if subject.has(entry.room, one["participant_id"], one.get("user_id"))]
     return entry._replace(snapshot=msgspec.json.encode(own).decode()) if own else None
 

@@ -36,6 +36,13 @@ class Happened(NamedTuple):
     session: str | None
     inferred: str | None
 
+    @classmethod
+    def of(
+        cls, kind: int, at: Ms, joined_at: Ms | None, session: str | None, inferred: str | None
+    ) -> "Happened":
+        """Return what an event means for a visit: a leave may know its join."""
+        return cls(kind, at, at if joined_at is None else min(at, joined_at), session, inferred)
+
 
 class SliceEntry(NamedTuple):
     """An entry of a slice. Field order is column order."""
@@ -73,7 +80,7 @@ class SliceEntry(NamedTuple):
     @property
     def happened(self) -> Happened:
         """What a visit follows from."""
-        return Happened(self.kind, self.at, self.first_at, self.source_session, self.inferred)
+        return Happened.of(self.kind, self.at, self.joined_at, self.source_session, self.inferred)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +237,7 @@ class Slices:
             rows = connection.rows("select_visit_entries", participant=participant, **place)
             empty = connection.rows("select_empty_moments", **place)
         return [
-            Happened(kind, at, at if joined_at is None else min(at, joined_at), session, inferred)
+            Happened.of(kind, at, joined_at, session, inferred)
             for kind, at, joined_at, session, inferred in rows
         ], [at for (at,) in empty]
 
@@ -250,7 +257,7 @@ class Slices:
         with self._database.reading() as connection:
             rows = connection.query(*with_lists("select_next_entries", {**values, "limit": _NEXT}))
         return [
-            (who, Happened(kind, at, at if joined_at is None else min(at, joined_at), session, inferred))
+            (who, Happened.of(kind, at, joined_at, session, inferred))
             for kind, at, joined_at, session, inferred, who in rows
         ]
 

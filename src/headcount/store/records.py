@@ -371,6 +371,14 @@ def decode_event(
     )  # fmt: skip
 
 
+def listed_in(snapshot: str | None) -> list[dict[str, Any]]:
+    """Return who is listed in a snapshot. One that cannot be read quarantines its room, and lists nobody here."""
+    try:
+        return msgspec.json.decode(snapshot or "[]", type=list[dict[str, Any]])
+    except msgspec.MsgspecError:
+        return []
+
+
 def encode_unconfirmed(mark: Mark) -> str | None:
     """Return the unconfirmed inferred leaves of a mark, as JSON."""
     return msgspec.json.encode(mark.unconfirmed).decode() if mark.unconfirmed else None
