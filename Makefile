@@ -46,6 +46,7 @@ tour: $(STAMP)  ## derive meetings from a capture of Jitsi and from a generated 
 
 test: $(STAMP)  ## run all tests; installs PostgreSQL, browsers and Node.js libraries if they are missing
 	@tests/install_servers.sh
+	@tests/install_containers.sh
 	@tests/install_node.sh
 	$(PYTEST) --ignore=tests/live --ignore=tests/spark $(TESTS)
 
