@@ -18,8 +18,10 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from headcount.cli import main
+from headcount.cli.file_options import progress_bar
 from headcount.engine.engine import Engine
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
@@ -27,7 +29,7 @@ from headcount.store.dedup import entry_of
 from headcount.store.open import open_store
 from headcount.store.records import Origin
 from headcount.store.sources import DeadLetter, SourceRow, SourceStat
-from headcount.terminal import escape_controls, escape_controls_in_lines
+from headcount.terminal import cell_width, escape_controls, escape_controls_in_lines, fit
 
 NASTY = "\x1b]0;title\x07\x1b[2J\x9b31m\u202eX\u2066\r\nFORGED\u2028\x7f"
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -43,6 +45,49 @@ def test_escaped_text_has_the_same_content(text):
     assert "\n" not in shown
     assert escape_controls(shown) == shown
     assert escape_controls_in_lines(text).count("\n") == text.count("\n")
+
+
+NAMES = (
+    "Ann",
+    "Zoë",
+    "Łukasz Ś.",
+    "Ольга",
+    "Ελένη",
+    "山田 太郎",
+    "김민수",
+    "ﾔﾏﾀﾞ",
+    "عمر",
+    "אבי",
+    "สมชาย",
+    "a\u0301",
+    "🎉 party",
+    "❤️",
+    "👩‍💻",
+    "a\u200bb",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_width_of_a_name_is_that_of_its_cells(name):
+    assert cell_width(name) == cell_len(name)
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=30), st.integers(2, 20))
+def test_a_fitted_text_has_exactly_its_width_and_is_cut_only_if_it_must(text, width):
+    fitted = fit(text, width)
+    assert cell_width(fitted) == width
+    assert fitted.rstrip() == text.rstrip() if cell_width(text) <= width else "…" in fitted
+
+
+def test_a_progress_bar_is_erased_at_its_end(capfd, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with progress_bar(quiet=False) as progress:
+        progress(0.25, "reading")
+        progress(1.0, "writing")
+    shown = capfd.readouterr().err
+    assert "reading" in shown
+    assert "100%" in shown
+    assert shown.endswith("\n\x1b[1A\x1b[2K")
 
 
 def test_json_stays_json():

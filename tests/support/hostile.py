@@ -128,6 +128,7 @@ class Hostile:
             "/v1/ingest/{kind}/{token}",
             "/healthz",
             "/readyz",
+            "/version",
             "/metrics",
             "/docs",
             "/",

@@ -28,6 +28,11 @@ def note(*lines: str) -> None:
         echo(*lines, err=True)
 
 
+def erase_line_above() -> None:
+    """Erase the line above the cursor of the terminal that shows standard error, where a progress bar was."""
+    click.echo("\x1b[1A\x1b[2K", nl=False, err=True)
+
+
 def is_quiet() -> bool:
     """Return whether --quiet is set."""
     context = click.get_current_context(silent=True)

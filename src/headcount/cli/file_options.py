@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from headcount.cli.console import erase_line_above
+
 if TYPE_CHECKING:
     from headcount.batch.io.event_columns import ColumnMap
 
@@ -20,6 +22,7 @@ _MIN_RETURNED_BYTES: Final = -1
 _MIN_MAPPED_BYTES: Final = -3
 _ARENAS: Final = -8
 """Options of `mallopt`, by their numbers in `malloc.h`."""
+_STEPS: Final = 1_000
 
 
 def with_mapping(command: Callable[..., None]) -> Callable[..., None]:
@@ -99,16 +102,15 @@ def progress_bar(*, quiet: bool) -> Iterator[Any]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console  # noqa: PLC0415 - not needed in a pipeline
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - likewise
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
+    form = "%(label)s %(bar)s %(info)s"
+    bar: Any = click.progressbar(
+        length=_STEPS, label="reading", file=sys.stderr, bar_template=form, fill_char="━"
     )
+
+    def update(share: float, label: str) -> None:
+        bar.label = label
+        bar.update(max(0, round(share * _STEPS) - bar.pos))
+
     with bar:
-        task = bar.add_task("reading", total=1.0)
-        yield lambda share, label: bar.update(task, completed=share, description=label)
+        yield update
+    erase_line_above()

@@ -152,6 +152,9 @@ def _open_routes(parts: Parts) -> list[Route]:
         await parts.look()
         return Response(parts.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    async def version(_: Request) -> Response:
+        return Response(encode({"version": parts.version}), media_type="application/json")
+
     async def openapi_json(_: Request) -> Response:
         return Response(document_json, media_type="application/json")
 
@@ -165,6 +168,7 @@ def _open_routes(parts: Parts) -> list[Route]:
         "/healthz": healthz,
         "/readyz": readyz,
         "/metrics": metrics,
+        "/version": version,
         "/openapi.json": openapi_json,
         "/docs": docs,
         "/": root,

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
-
 from headcount.kernel.events import Ms
 from headcount.kernel.meetings import Entry, Meeting
+from headcount.terminal import cell_width, fit
 from headcount.units import format_duration
 
 MAX_PARTICIPANTS: Final = 40
@@ -78,7 +77,7 @@ def timeline(meetings: Iterable[Meeting], start: Ms, end: Ms, width: int = 80) -
         lines.append((not_shown, ""))
     lines.append((up_to, _count_line(counts, scale)))
     lines += zip(("", _day(start)), _time_axis(scale), strict=True)
-    return [f"{_fitted(label, margin)} {line}".rstrip() for label, line in lines]
+    return [f"{fit(label, margin)} {line}".rstrip() for label, line in lines]
 
 
 def _by_participant(meetings: Iterable[Meeting], start: Ms, end: Ms) -> dict[str, list[Entry]]:
@@ -116,13 +115,7 @@ def _labels(stays: dict[str, list[Entry]]) -> dict[str, str]:
 
 def _margin(labels: Iterable[str], width: int) -> int:
     """The width of the labels: as wide as the widest, and at most a third of the whole."""
-    return min(max(map(cell_len, labels)), max(width // 3, len("and 12 more")))
-
-
-def _fitted(label: str, margin: int) -> str:
-    return (
-        set_cell_size(label, margin) if cell_len(label) <= margin else f"{set_cell_size(label, margin - 1)}…"
-    )
+    return min(max(map(cell_width, labels)), max(width // 3, len("and 12 more")))
 
 
 def _boundaries(meetings: Iterable[Meeting], scale: _Scale) -> str:

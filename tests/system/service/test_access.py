@@ -23,6 +23,12 @@ def test_without_a_key_it_is_400(service, header):
     assert answer.json()["error"] == "authorization-header-error"
 
 
+def test_the_version_needs_no_key_and_is_that_of_the_command(service):
+    answer = httpx.get(f"{service.url}/version", timeout=30)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert headcount("--version").stdout == f"headcount {answer.json()['version']}\n"
+
+
 @pytest.mark.parametrize("key", ["hc_", "x", "hc_0123456789abcdef0123456789abcdef", "\u00ff"])
 def test_with_a_wrong_key_it_is_401(service, key):
     answer = answer_of(service, f"Bearer {key}".encode("latin-1"))

@@ -16,7 +16,7 @@ from headcount.batch.rows import lists_of
 from headcount.batch.sessions import MEETINGS, Sessions, Summary
 from headcount.kernel.events import Ms
 from headcount.kernel.rules import Rules
-from headcount.terminal import escape_controls_in_lines
+from headcount.terminal import cell_width, escape_controls_in_lines, fit
 from headcount.timestamps import format_timestamp
 from headcount.units import exact_duration, format_duration
 
@@ -89,10 +89,10 @@ def _show_table(sessions: Sessions, out: TextIO) -> None:
 def table_lines(meetings: Sequence[Mapping[str, Any]], as_of: Ms, width: int) -> list[str]:
     """Return meetings as the lines of a table, with times as exact as the width permits."""
     rooms = [_shortened(meeting["room"]) for meeting in meetings]
-    widest_room = max(map(_width, ["Room", *rooms]))
+    widest_room = max(map(cell_width, ["Room", *rooms]))
     for precision in ("milliseconds", "seconds", "minutes"):
         rows = [_HEADER, *(_row(meeting, as_of, precision) for meeting in meetings)]
-        widths = [max(_width(row[column]) for row in rows) for column in range(len(_HEADER))]
+        widths = [max(cell_width(row[column]) for row in rows) for column in range(len(_HEADER))]
         left = width - sum(widths[1:]) - len(_GAP) * (len(_HEADER) - 1)
         if left >= widest_room:
             break
@@ -120,28 +120,10 @@ def _end(start: Ms, end: Ms, precision: str) -> str:
 
 def _line_of(row: Sequence[str], widths: Sequence[int]) -> str:
     cells = [
-        " " * (width - _width(cell)) + cell if column in _ON_THE_RIGHT else _fitted(cell, width)
+        " " * (width - cell_width(cell)) + cell if column in _ON_THE_RIGHT else fit(cell, width)
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
     return _GAP.join(cells).rstrip()
-
-
-def _width(text: str) -> int:
-    """Return the number of columns that a text takes in a terminal."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - most names need no table of wide characters
-
-    return cell_len(text)
-
-
-def _fitted(text: str, width: int) -> str:
-    """Return a text in exactly this width, cut if it is longer."""
-    if text.isascii():
-        return text.ljust(width) if len(text) <= width else f"{text[: width - 1]}…"
-    from rich.cells import set_cell_size  # noqa: PLC0415 - likewise
-
-    return set_cell_size(text, width) if _width(text) <= width else set_cell_size(text, width - 1) + "…"
 
 
 def _first(sessions: Sessions) -> list[dict[str, Any]]:
