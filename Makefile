@@ -12,7 +12,7 @@ DEMO := build/demo
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack format clean
+.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack image format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,6 +127,9 @@ crash-test: $(STAMP)  ## kill the server 100 times under load, and restore it 20
 attack: $(STAMP)  ## send 100,000 hostile requests to a server on each database; takes about an hour
 	@tests/install_servers.sh
 	$(BIN)/python bench/attack.py $(ATTACK)
+
+image:  ## build the container image, and write dist/headcount-VERSION-image.tar (BASE=IMAGE, EXTRAS=a,b; WHEELS=3.13: no network in the build)
+	@PYTHON=$(PYTHON) deploy/image/build.sh
 
 docs-reference: $(STAMP)  ## rewrite the generated parts of docs/reference
 	cd tests && ../$(BIN)/python -m support.reference
