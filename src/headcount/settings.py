@@ -269,6 +269,7 @@ TABLE: Final = (
     Setting("port", 8080, _whole(0, 65_535), "Port to listen on; 0 selects a free port"),
     Setting("api_prefix", "/v1", Kind("path", "", _path_prefix), "Path prefix of the REST API"),
     Setting("public_url", "", Kind("URL", "http:// or https://", _url), "URL under which clients reach the server, such as https://headcount.example"),
+    Setting("trusted_proxies", "127.0.0.0/8,::1/128", Kind("networks", "CIDR, separated by commas", _networks), "Networks of reverse proxies; Headcount believes the headers X-Forwarded-For, -Proto, -Host and -Prefix only from these"),
     Setting("room_url", "", Kind("URL", "http:// or https://, with {room}", _room_url), "URL of a room in answers about rooms, such as https://meet.example/{room}"),
     Setting("domain", "default", Kind("text", "", _text), "Domain of the first API key, and default domain of sources, webhooks and imports"),
     Setting("timezone", "UTC", Kind("time zone", "IANA name", _zone), "Default time zone of the dashboard"),

@@ -3,7 +3,6 @@
 Responsible for templates, addresses, and how times are shown in the time zone of a request. Must not read the store.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -33,7 +32,6 @@ THEME_COOKIE: Final = "headcount_theme"
 THEMES: Final = ("system", "light", "dark")
 """The first one follows the browser."""
 _YEAR_S: Final = 365 * 86_400
-_ROOT_PATH: Final = re.compile(r"(/[\w.~-]+){0,8}", re.ASCII)
 _CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -228,21 +226,17 @@ def local_path(path: str) -> str:
 
 
 def root_path_of(context: PageContext, request: Request) -> str:
-    """Return the path that a proxy puts before `/dashboard`: from its header, or from the public URL."""
-    header = request.headers.get("x-forwarded-prefix")
-    path = urlsplit(context.public_url).path if header is None else header
-    path = path.rstrip("/")
-    return path if _ROOT_PATH.fullmatch(path) else ""
+    """Return the path that a proxy puts before `/dashboard`: as a trusted proxy reports it, or from the public URL."""
+    reported: str | None = request.scope.get("headcount.prefix")
+    return urlsplit(context.public_url).path.rstrip("/") if reported is None else reported
 
 
 def origin_of(context: PageContext, request: Request) -> str:
     """Return scheme, host and root path by which a request reached the service."""
     if context.public_url:
         return context.public_url.rstrip("/")
-    headers = request.headers
-    scheme = headers.get("x-forwarded-proto", request.scope["scheme"])
-    host = headers.get("x-forwarded-host", headers.get("host", ""))
-    return f"{scheme}://{host}{root_path_of(context, request)}"
+    host = request.headers.get("host", "")
+    return f"{request.scope['scheme']}://{host}{root_path_of(context, request)}"
 
 
 def _timezone_of(context: PageContext, request: Request) -> str:

@@ -19,6 +19,7 @@ from headcount.http.auth import Authenticator
 from headcount.http.context import QueryContext
 from headcount.http.cursors import Cursors
 from headcount.http.errors import HANDLERS
+from headcount.http.forwarding import TrustedProxies
 from headcount.http.middleware import Middleware, OnAnswer
 from headcount.http.operations import Operation
 from headcount.http.routes import (
@@ -82,6 +83,7 @@ class Parts:
     pages: Sequence[Route]
     on_answer: OnAnswer
     access_log: AccessLogContext
+    trusted_proxies: TrustedProxies
 
 
 def build(parts: Parts) -> Middleware:
@@ -114,6 +116,7 @@ def build(parts: Parts) -> Middleware:
         parts.name,
         parts.command_hints,
         parts.on_answer,
+        parts.trusted_proxies,
     )
 
 

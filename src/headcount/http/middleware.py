@@ -14,6 +14,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headcount.command_hints import CommandHints
+from headcount.http.forwarding import TrustedProxies
 from headcount.store.database import StoreTimeout
 from headcount.telemetry.logging import set_actor
 from headcount.telemetry.metrics import Metrics
@@ -88,6 +89,7 @@ class Middleware:
 
     `seconds` is a monotonic clock. Request ids begin with `name`. `command_hints` are for answers to clients without a key.
     `on_answer` is called with the scope and the status when an answer starts, and what it returns is awaited before.
+    The headers of `trusted_proxies` determine the client, the scheme and the host of a request.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Middleware:
         name: str,
         command_hints: CommandHints,
         on_answer: OnAnswer = _ignore,
+        trusted_proxies: TrustedProxies | None = None,
     ) -> None:
         self._app = app
         self._fast_paths = fast_paths
@@ -108,6 +111,7 @@ class Middleware:
         self._name = name
         self._command_hints = command_hints
         self._on_answer = on_answer
+        self._trusted_proxies = trusted_proxies or TrustedProxies()
         self._numbers = count(1)
         self._logs_requests = log.is_enabled_for(logging.DEBUG)
 
@@ -145,6 +149,7 @@ class Middleware:
         request_id = f"{self._name}-{next(self._numbers)}"
         scope["state"]["request_id"] = request_id
         scope["headcount.command_hints"] = self._command_hints
+        self._trusted_proxies.apply(scope)
         set_actor(client=scope["client"][0] if scope["client"] else "")
         if scope["raw_path"][-1:] == b"/":
             _remove_trailing_slash(scope)

@@ -17,6 +17,7 @@ from headcount.http.app import Parts, build
 from headcount.http.auth import Authenticator
 from headcount.http.context import QueryContext
 from headcount.http.cursors import Cursors
+from headcount.http.forwarding import TrustedProxies
 from headcount.http.middleware import Middleware
 from headcount.http.rate_limit import RateLimiter
 from headcount.http.room_quota import RoomQuota
@@ -33,6 +34,7 @@ from headcount.service.core import Core
 from headcount.service.readiness import Readiness
 from headcount.service.runtime import new_nonce
 from headcount.service.status import Status
+from headcount.settings import networks
 from headcount.store.credentials import new_secret
 
 _COMMIT_MS: Final = 2_000
@@ -102,6 +104,7 @@ class Web:
                 access_log=AccessLogContext(
                     core.store.access_log, self._cursors, settings["request_timeout_s"]
                 ),
+                trusted_proxies=TrustedProxies(networks(settings["trusted_proxies"])),
             )
         )  # fmt: skip
 

@@ -68,6 +68,7 @@ def test_a_setting_is_read_from_each_place_and_the_nearest_wins(setting, tmp_pat
         "domain": "d",
         "public_url": "https://h.example",
         "room_url": "https://m.example/{room}",
+        "trusted_proxies": "10.1.0.0/16",
         "webhook_allowed_networks": "10.1.0.0/16",
         "webhook_ca_file": "ours.pem",
         "timezone": "Asia/Kathmandu",

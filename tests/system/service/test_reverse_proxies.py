@@ -21,6 +21,14 @@ NGINX = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
 CADDY = re.findall(r"```caddy\n(.*?)```", PAGE, re.DOTALL)
 HOST = "proxy.test"
 PATIENCE_S = 60
+PROXY, CLIENT = "127.0.0.1", "127.0.0.2"
+"""Addresses that connections come from: only that of the proxies is trusted."""
+SPOOFED = {
+    "x-forwarded-for": "203.0.113.7",
+    "x-forwarded-proto": "http",
+    "x-forwarded-host": "evil.example",
+    "x-forwarded-prefix": "/evil",
+}
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +124,7 @@ def site(request, certificates, tmp_path_factory):
     program(name)
     path = "/headcount" if number else ""
     public_url = f"https://{HOST}:{port}{path}"
-    service = Running(folder, public_url=public_url).start()
+    service = Running(folder, public_url=public_url, trusted_proxies=f"{PROXY}/32").start()
     backend = service.url.rsplit(":", 1)[1]
     trust = ssl.create_default_context(cafile=str(certificates / "authority.pem"))
     try:
@@ -124,7 +132,7 @@ def site(request, certificates, tmp_path_factory):
             wait_until(lambda: is_open(port), message=(folder / "proxy.log").read_text)
             client = httpx.Client(
                 base_url=f"https://127.0.0.1:{port}{path}",
-                verify=trust,
+                transport=httpx.HTTPTransport(verify=trust, local_address=CLIENT),
                 headers={"host": f"{HOST}:{port}"},
                 timeout=PATIENCE_S,
             )
@@ -141,7 +149,61 @@ def test_the_api_and_the_stream_work_through_the_proxy(site):
     event = {"room": "standup", "kind": "join", "participant_id": "c-1"}
     assert client.post("/v1/events", json=event, headers=key).status_code == 200
     with client.stream("GET", "/v1/stream", headers=key) as stream:
-        assert next(stream.iter_bytes())
+        lines = stream.iter_lines()
+        assert next(lines)  # the head arrives before any event
+        client.post("/v1/events", json={**event, "room": "live"}, headers=key)
+        assert any('"live"' in line for line in lines)
+
+
+def address_in_access_log(service, action):
+    """The address of the newest entry with this action, once there is one: reads appear within a second."""
+    with service.client() as client:
+        return wait_until(lambda: client.get("/access-log", params={"action": action}).json()["data"])[0][
+            "address"
+        ]
+
+
+def test_the_access_log_has_the_address_of_the_client_whatever_it_sends(site):
+    client, _, service, _ = site
+    key = {"Authorization": f"Bearer {service.key}"}
+    assert client.get("/v1/rooms", headers={**key, **SPOOFED}).status_code == 200
+    assert address_in_access_log(service, "room.list") == CLIENT
+    page = client.get("/dashboard/sign-in", headers=SPOOFED).text
+    assert "evil" not in page
+    refused = client.get("/v1/rooms", headers={"Authorization": "Bearer hc_nobody", **SPOOFED})
+    assert refused.status_code == 401
+    assert (
+        f"client={CLIENT}"
+        in wait_until(
+            lambda: [line for line in service.log.read_text().splitlines() if "authentication_failed" in line]
+        )[-1]
+    )
+
+
+def test_a_client_that_reaches_the_server_itself_is_no_proxy(tmp_path):
+    service = Running(tmp_path, trusted_proxies=f"{PROXY}/32").start()
+    try:
+        for address, is_trusted in ((CLIENT, False), (PROXY, True)):
+            transport = httpx.HTTPTransport(local_address=address)
+            with httpx.Client(base_url=service.url, transport=transport, headers=SPOOFED) as client:
+                key = {"Authorization": f"Bearer {service.key}"}
+                assert client.get(f"/v1/meetings?user_id={address}", headers=key).status_code == 200
+                page = client.get("/dashboard/sign-in").text
+                assert ('href="/evil/dashboard' in page) is is_trusted
+                signed_in = client.post(
+                    "/dashboard/sign-in", data={"key": service.key}, headers={"x-forwarded-proto": "https"}
+                )
+                assert ("secure" in signed_in.headers["set-cookie"].lower()) is is_trusted
+        with service.client() as client:
+            read = wait_until(
+                lambda: (
+                    (found := client.get("/access-log", params={"action": "meeting.list"}).json()["data"])[1:]
+                    and found
+                )
+            )
+        assert [one["address"] for one in read] == [SPOOFED["x-forwarded-for"], CLIENT]
+    finally:
+        service.stop()
 
 
 def test_signing_in_works_through_the_proxy_with_a_secure_cookie(site):

@@ -265,9 +265,9 @@ class InboundHandler:
         target = path + (f"?{query}" if query else "")
         if self._public_url:
             return self._public_url + target
-        headers = request.headers
-        scheme = headers.get("x-forwarded-proto", request.scope["scheme"])
-        return f"{scheme}://{headers.get('x-forwarded-host', headers.get('host', ''))}{target}"
+        scope = request.scope
+        prefix = scope.get("headcount.prefix", "")
+        return f"{scope['scheme']}://{request.headers.get('host', '')}{prefix}{target}"
 
 
 INGEST: Final = operation(
