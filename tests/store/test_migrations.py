@@ -8,11 +8,11 @@ from headcount.store.migrations import Migration, migrate, pending
 from headcount.store.open import connect, has_store, open_store
 
 SECOND = Migration(
-    2, "notes", "create table notes (text {text} not null);\ncreate index notes_by_text on notes (text);\n"
+    102, "notes", "create table notes (text {text} not null);\ncreate index notes_by_text on notes (text);\n"
 )
-THIRD = Migration(3, "more-notes", "insert into notes (text) values ('third');\n")
+THIRD = Migration(103, "more-notes", "insert into notes (text) values ('third');\n")
 BROKEN = Migration(
-    2, "broken", "create table notes (text {text} not null);\ncreate table notes (text {text});\n"
+    102, "broken", "create table notes (text {text} not null);\ncreate table notes (text {text});\n"
 )
 
 

@@ -121,6 +121,12 @@ class PostgresDatabase:
         "text": 'text collate "C"',
         "presence_columns": "",  # an entry of an index there must not grow longer than 2,700 bytes
         "has_migrations": "select 1 where to_regclass('migrations') is not null",
+        "now_ms": "cast(floor(extract(epoch from now()) * 1000) as bigint)",
+        "time_of": "to_timestamp((",
+        "time_end": ") / 1000.0)",
+        "json": "jsonb",
+        "least": "least",
+        "greatest": "greatest",
         "snapshot": "begin isolation level repeatable read, read only",
     }
 

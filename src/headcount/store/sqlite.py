@@ -127,6 +127,12 @@ class SqliteDatabase:
         "text": "text",
         "presence_columns": ", user_id, user_name, leave_ms",
         "has_migrations": "select 1 from sqlite_master where name = 'migrations'",
+        "now_ms": "cast(round((julianday('now') - 2440587.5) * 86400000.0) as integer)",
+        "time_of": "strftime('%Y-%m-%dT%H:%M:%fZ', (",
+        "time_end": ") / 1000.0, 'unixepoch')",
+        "json": "text",
+        "least": "min",
+        "greatest": "max",
     }
 
     reconnects: Final = 0
