@@ -19,7 +19,7 @@ from headcount.batch.arrow_tables import MEETINGS, PARTICIPANTS, STAYS
 from headcount.batch.io.event_columns import COLUMNS, REQUIRED
 from headcount.cli import main
 from headcount.http.schemas import Meetings
-from headcount.ingest.source_config import DECLARED_KEYS, sync_declared_sources
+from headcount.ingest.declared_sources import DECLARED_KEYS, declared_sources, sync_declared_sources
 from headcount.kernel.attributes import canonical
 from headcount.kernel.replay import meetings_of
 from headcount.service.runtime import new_token
@@ -207,7 +207,7 @@ def test_headcount_accepts_every_settings_file_of_a_page(text, tmp_path):
     file.write_text(text)
     settings = read_settings({}, {}, str(file))
     with closing(open_store(str(tmp_path / "headcount.db"))) as store:
-        sync_declared_sources(store.sources, settings.sources, "default", new_token, now=0)
+        sync_declared_sources(store.sources, declared_sources(settings), new_token, now=0)
         assert len(store.sources.all()) == len(settings.sources)
 
 

@@ -24,12 +24,16 @@ from headcount.kernel.events import Ms
 from headcount.kernel.names import NUL
 from headcount.kernel.rules import Rules
 from headcount.limits import ATTRIBUTE_KEY_BYTES, Limits, length_problem
+from headcount.secret_files import read_variable
 from headcount.store.database import file_of, mask_password
 from headcount.store.encryption import KEY_VARIABLE, Keyring
 from headcount.units import exact_duration, format_size, parse_duration, parse_size
 
 _MAX_USAGE_ATTRIBUTES: Final = 16
 DEFAULT_TOPIC: Final = "headcount.events"
+SOURCE_VARIABLES: Final = "HEADCOUNT_SOURCE_"
+"""Beginning of the variables that declare sources."""
+API_KEY_VARIABLE: Final = "HEADCOUNT_API_KEY"
 
 
 class Kind(NamedTuple):
@@ -311,13 +315,16 @@ _BY_NAME: Final = {setting.name: setting for setting in TABLE}
 class Settings:
     """Values, and the origin of each: `default`, the file, the variable or the flag.
 
-    `sources` are the tables `[[source]]` of the file, not yet validated. `encryption_key` is from its variable only: a flag
-    would show it to other users of the machine, and a file of settings is often readable to them.
+    `sources` are the tables `[sources.NAME]` of the file, and `source_variables` the variables that declare sources; both are not
+    yet validated. `api_key` is a declared key and where it is from. It and `encryption_key` are from variables only: a flag would
+    show them to other users of the machine, and a file of settings is often readable to them.
     """
 
     values: Mapping[str, Any] = field(repr=False)
     origins: Mapping[str, str]
-    sources: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    source_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    api_key: tuple[str, str] | None = field(default=None, repr=False)
     encryption_key: str = field(default="", repr=False)
 
     def __getitem__(self, name: str) -> Any:
@@ -340,9 +347,10 @@ class Settings:
         """
         started, path = program(), file_of(self.values["database"])
         if path is None:
-            database = '"$HEADCOUNT_DATABASE"'
+            is_in_file = self.origins["database"].endswith("_FILE")
+            database = "" if is_in_file else ' --database "$HEADCOUNT_DATABASE"'
         else:
-            database = quote(str(path if _is_relative(started) else path.absolute()))
+            database = f" --database {quote(str(path if _is_relative(started) else path.absolute()))}"
         flags = [
             f" {_BY_NAME[name].flag} {quote(_BY_NAME[name].kind.show(self.values[name]))}"
             for name in _address_settings(words)
@@ -355,7 +363,7 @@ class Settings:
             flags.append(
                 f" --encryption-key-file {quote(str(key_file if _is_relative(started) else key_file.absolute()))}"
             )
-        return f"{started} {words} --database {database}{''.join(flags)}"
+        return f"{started} {words}{database}{''.join(flags)}"
 
     def keyring(self) -> Keyring:
         """Return the keys that encrypt secrets. Raise `BadInput` if they cannot be read."""
@@ -406,10 +414,17 @@ def read_settings(
     environment = os.environ if variables is None else variables
     values, origins = {}, {}
     from_file = _read_file(file) if file else {}
-    sources = _tables(from_file.pop("source", []), file)
+    sources = _tables(from_file.pop("sources", {}), file)
     for setting in TABLE:
         values[setting.name], origins[setting.name] = _value(setting, flags, environment, from_file, file)
-    return Settings(values, origins, sources, _encryption_key(environment, values, origins))
+    return Settings(
+        values,
+        origins,
+        sources,
+        {name: value for name, value in environment.items() if name.startswith(SOURCE_VARIABLES)},
+        read_variable(environment, API_KEY_VARIABLE),
+        _encryption_key(environment, values, origins),
+    )
 
 
 def _encryption_key(
@@ -439,8 +454,8 @@ def _value(
 ) -> tuple[Any, str]:
     if flags.get(setting.name) is not None:
         value, origin = flags[setting.name], setting.flag
-    elif setting.variable in variables:
-        value, origin = variables[setting.variable], setting.variable
+    elif (found := _variable(setting, variables)) is not None:
+        value, origin = found
     elif setting.name in from_file:
         value, origin = from_file[setting.name], f"{file}, {setting.name}"
     else:
@@ -453,6 +468,13 @@ def _value(
         raise BadInput(f"{error}, got {mask_password(repr(value))}", where=origin) from error
 
 
+def _variable(setting: Setting, variables: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the value of a setting's variable and its name. The URL of a database may be in a file, because it contains a password."""
+    if setting.name == "database":
+        return read_variable(variables, setting.variable)
+    return (variables[setting.variable], setting.variable) if setting.variable in variables else None
+
+
 def _require_unit(setting: Setting, value: Any) -> None:
     """Raise `ValueError` for a flag with a number other than 0 that needs a unit."""
     unit, text = setting.kind.unit, str(value).strip()
@@ -460,10 +482,10 @@ def _require_unit(setting: Setting, value: Any) -> None:
         raise ValueError(f"expected a {setting.kind.type} with a unit, such as {text}{unit}")
 
 
-def _tables(found: Any, file: str | None) -> tuple[Mapping[str, Any], ...]:
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise BadInput("expected each source as a table of its own, [[source]]", where=f"{file}, source")
-    return tuple(found)
+def _tables(found: Any, file: str | None) -> Mapping[str, Any]:
+    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+        raise BadInput("expected a table for each source, [sources.NAME]", where=f"{file}, sources")
+    return found
 
 
 def _read_file(file: str) -> dict[str, Any]:
@@ -473,7 +495,7 @@ def _read_file(file: str) -> dict[str, Any]:
         raise BadInput(f"cannot be read: {(error.strerror or str(error)).lower()}", where=file) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"is not TOML: {error}", where=file) from error
-    unknown = sorted(found.keys() - _BY_NAME.keys() - {"source"})
+    unknown = sorted(found.keys() - _BY_NAME.keys() - {"sources"})
     if unknown:
         raise BadInput(
             f"there is no setting '{unknown[0]}'{suggest(unknown[0], _BY_NAME)}; 'headcount config' lists all",

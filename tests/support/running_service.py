@@ -72,6 +72,7 @@ class Running:
         self.process = None
         self.key = None
         self._environment = {"XDG_STATE_HOME": str(self.folder)}
+        self.variables = {}
 
     def start(self, *more, limit_bytes=None, descriptors=None):
         """Start the service and return it once it answers.
@@ -111,9 +112,10 @@ class Running:
             command = ["prlimit", *limits, sys.executable, "-m", "headcount", *arguments]
             environment = {**os.environ, **self._environment}
             return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        environment = self._environment | self.variables
         with _nothing() as nothing:
             return self.server.run(
-                arguments, environment=self._environment, stdin=nothing, stdout=log, stderr=log, constants=self.constants
+                arguments, environment=environment, stdin=nothing, stdout=log, stderr=log, constants=self.constants
             )  # fmt: skip
 
     def _wait_for_url(self, begin):

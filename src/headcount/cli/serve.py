@@ -37,10 +37,14 @@ def serve(*, settings: Settings) -> None:
     also an API key with the admin scope. Both are printed if standard error is a terminal. Otherwise they are written to
     a file that only its owner can read. The output names the file.
     """
-    from headcount.service.access import initial_access  # noqa: PLC0415 - help does not need it
+    from headcount.service.access import declare_key, initial_access  # noqa: PLC0415 - help does not need it
     from headcount.store.credentials import key_id_of  # noqa: PLC0415 - likewise
 
     with _serving(settings) as (service, server):
+        if settings.api_key is not None:
+            declared = declare_key(service.store, settings["domain"], settings.api_key, service.clock)
+            if declared is not None:
+                record_access(service.store, settings, declared.domain, "key.create", ("key", declared.id))
         access = initial_access(
             service.store, settings["domain"], settings["public_url"] or server.url, service.clock
         )
@@ -108,7 +112,13 @@ def demo(*, settings: Settings, speed: float, seed: int, days: int, remove: bool
 @json_option
 @with_settings("database")
 def config(*, settings: Settings, as_json: bool) -> None:
-    """Show every setting with its value and its origin."""
+    """Show every setting and declared source with its value and its origin."""
+    from headcount.ingest.declared_sources import declared_sources  # noqa: PLC0415 - help does not need it
+
+    sources = [
+        (f"sources.{one.row.name}", f"{one.row.kind}, domain {one.row.domain}", one.origin)
+        for one in declared_sources(settings)
+    ]
     if as_json:
         emit(
             [
@@ -123,6 +133,10 @@ def config(*, settings: Settings, as_json: bool) -> None:
                 }
                 for setting in TABLE
             ]
+            + [
+                {"name": name, "value": value, "origin": origin, "flag": None, "variable": None}
+                for name, value, origin in sources
+            ]
         )
         return
     table(
@@ -135,7 +149,8 @@ def config(*, settings: Settings, as_json: bool) -> None:
                 setting.help,
             )
             for setting in TABLE
-        ],
+        ]
+        + [(*source, "Declared source") for source in sources],
     )
 
 

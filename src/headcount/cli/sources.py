@@ -421,7 +421,7 @@ def _show(
 ) -> None:
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - help does not need it
 
-    echo(f"{row.name}  ({row.kind}, domain {row.domain}{', from the settings file' if row.declared else ''})")
+    echo(f"{row.name}  ({row.kind}, domain {row.domain}{', declared' if row.declared else ''})")
     url = _address(settings, row)
     if address:
         echo(f"    address          {url or 'none, it is only polled'}")

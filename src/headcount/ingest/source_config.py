@@ -1,21 +1,19 @@
-"""Configuration of sources: from a command or the settings file to a source that can receive requests and be polled.
+"""Configuration of sources: from a command or a declaration to a source that can receive requests and be polled.
 
 Responsible for validating options before they are stored. Must not know HTTP or vendors' payloads.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from headcount.errors import BadInput
 from headcount.ingest.normalize import SourcePolicy, policy_from_options
-from headcount.kernel.events import Ms
 from headcount.sources.api import Source
 from headcount.sources.polls.api import Poll
 from headcount.sources.polls.registry import POLLS
 from headcount.sources.registry import get_source
-from headcount.store.sources import SourceRow, Sources
+from headcount.store.sources import SourceRow
 from headcount.units import InvalidQuantity, parse_duration
 
 POLL_INTERVAL_S: Final = 15
@@ -23,8 +21,6 @@ POLL_INTERVAL_S: Final = 15
 OPTIONS: Final = (
     "include_roles", "exclude_roles", "room_prefix", "mapping", "attributes", "poll", "poll_key", "poll_interval_s",
 )  # fmt: skip
-DECLARED_KEYS: Final = ("kind", "domain", "name", "secrets", "token", *OPTIONS)
-"""Keys of a table `[[source]]` of the settings file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,46 +116,3 @@ def validate(row: SourceRow) -> SourceRow:
 def ingest_path(prefix: str, row: SourceRow) -> str:
     """Return the path to which a source sends its requests."""
     return f"{prefix}/ingest/{row.kind}/{row.token}"
-
-
-def sync_declared_sources(
-    sources: Sources, tables: Sequence[Mapping[str, Any]], default_domain: str, new_token: Callable[[], str], now: Ms
-) -> None:  # fmt: skip
-    """Create, update and delete sources so that they are those of the settings file.
-
-    Sources that were not declared by the file stay. `new_token` returns a random token. Raise `BadInput` for an invalid table.
-    """
-    existing = {(row.domain, row.name): row for row in sources.all()}
-    wanted = [_declared(table, number, default_domain) for number, table in enumerate(tables, 1)]
-    for row in wanted:
-        known = existing.get((row.domain, row.name))
-        if known is None:
-            sources.add(replace(row, token=row.token or new_token(), created=now))
-        elif row.token and row.token != known.token:
-            sources.remove(known.token, now)
-            sources.add(replace(row, created=now))
-        elif replace(row, token=known.token, created=known.created) != known:
-            sources.change(replace(row, token=known.token))
-    names = {(row.domain, row.name) for row in wanted}
-    for name, known in existing.items():
-        if known.declared and name not in names:
-            sources.remove(known.token, now)
-
-
-def _declared(table: Mapping[str, Any], number: int, default_domain: str) -> SourceRow:
-    where = f"source {number} of the settings file"
-    unknown = sorted(table.keys() - set(DECLARED_KEYS))
-    if unknown:
-        raise BadInput(f"there is no key '{unknown[0]}'. Keys are {', '.join(DECLARED_KEYS)}", where=where)
-    kind, secrets = table.get("kind", ""), table.get("secrets", [])
-    if not isinstance(secrets, list) or not all(isinstance(secret, str) for secret in secrets):
-        raise BadInput('secrets: expected a list of texts, such as ["KEY:SECRET"]', where=where)
-    options = {name: table[name] for name in OPTIONS if name in table}
-    row = SourceRow(
-        str(table.get("token", "")), str(kind), str(table.get("domain", default_domain)), str(table.get("name", kind)),
-        tuple(secrets), options, declared=True,
-    )  # fmt: skip
-    try:
-        return validate(row)
-    except BadInput as error:
-        raise BadInput(error.reason, where=where) from error

@@ -4,17 +4,21 @@ Responsible for drawing their secrets, for the security log and for the file. Mu
 """
 
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from headcount.clock import Clock
-from headcount.errors import CannotWrite
-from headcount.store.credentials import Key, Role, new_secret
-from headcount.store.database import file_of
+from headcount.errors import BadInput, CannotWrite
+from headcount.store.credentials import Key, Role, key_id_of, new_secret
+from headcount.store.database import StoreRejected, file_of
 from headcount.store.open import Store
 from headcount.telemetry.logging import security_event
+
+_DECLARED_KEY: Final = re.compile(r"hc_[A-Za-z0-9_-]{24,200}")
 
 
 class Access(NamedTuple):
@@ -39,6 +43,45 @@ def create_first_key(store: Store, domain: str, clock: Clock) -> tuple[Key, str]
     if store.keys.all():
         return None
     return create_key(store, domain, "First key", ("admin",), clock)
+
+
+def declare_key(store: Store, domain: str, declared: tuple[str, str], clock: Clock) -> Key | None:
+    """Create an admin key with a declared text, given with its variable. Return it; None if the store has it.
+
+    Raise `BadInput` for another form, or if the key was revoked or is that of another domain.
+    """
+    text, variable = declared
+    if not _DECLARED_KEY.fullmatch(text):
+        raise BadInput(
+            "expected hc_ and 24 or more of A to Z, a to z, 0 to 9, - and _: create one with"
+            ' echo "hc_$(openssl rand -hex 24)"',
+            where=variable,
+        )
+    if store.keys.by_id(key_id_of(text)) is None:
+        with suppress(StoreRejected):  # another process has created it meanwhile
+            key, _ = store.keys.create(
+                domain, "Declared key", ("admin",), clock.now(), text.removeprefix("hc_")
+            )
+            security_event(
+                "key_created", domain=domain, created_key_id=key.id, scopes=["admin"], declared=True
+            )
+            return key
+    known = store.keys.find(text)
+    if known is None:
+        raise BadInput(
+            "there is another API key with the same 8 first characters: choose another one", where=variable
+        )
+    if known.revoked is not None:
+        raise BadInput(
+            f"the API key {known.id} was revoked: choose another one, or remove the variable", where=variable
+        )
+    if known.domain != domain:
+        raise BadInput(
+            f"the API key {known.id} is one of the domain '{known.domain}', and the setting domain is '{domain}':"
+            " choose another one",
+            where=variable,
+        )
+    return None
 
 
 def create_sign_in_link(store: Store, url: str, domain: str, role: Role, clock: Clock) -> str:

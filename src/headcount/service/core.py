@@ -10,7 +10,7 @@ from functools import partial
 from headcount.clock import Clock
 from headcount.engine.rules_guard import require_same_rules
 from headcount.errors import BadInput
-from headcount.ingest.source_config import sync_declared_sources
+from headcount.ingest.declared_sources import declared_sources, sync_declared_sources
 from headcount.ingest.source_stats import SourceStats
 from headcount.kernel.rules import Rules
 from headcount.service.cluster_link import ClusterLink
@@ -98,7 +98,7 @@ def _build_without_engine(settings: Settings, on_batch: Callable[[], None]) -> C
         history=cluster_history(database, settings["archive"]),
     )
     encrypt_plain_secrets(store.database)
-    sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
+    sync_declared_sources(store.sources, declared_sources(settings), new_token, clock.now())
     appender = GroupCommit(store.log, engine.wake, timeout_s)
     access_recorder = AccessRecorder(store.access_log, clock.now, enabled=settings["access_log"] == "on")
     return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats(), access_recorder)
@@ -113,7 +113,7 @@ def _build_core(settings: Settings, engine: EngineProcess) -> Core:
     require_same_rules(store, rules)
     clock = new_clock(store.log.end()[1])
     encrypt_plain_secrets(store.database)
-    sync_declared_sources(store.sources, settings.sources, settings["domain"], new_token, clock.now())
+    sync_declared_sources(store.sources, declared_sources(settings), new_token, clock.now())
     appender = GroupCommit(store.log, engine.wake, settings["request_timeout_s"])
     access_recorder = AccessRecorder(store.access_log, clock.now, enabled=settings["access_log"] == "on")
     return Core(settings, rules, store, clock, engine, appender, Metrics(), SourceStats(), access_recorder)

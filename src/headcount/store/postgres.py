@@ -41,6 +41,7 @@ class AdvisoryLock(IntEnum):
     LEADER = 7_205_759_404
     MESSAGES = 7_205_759_405
     REPAIR = 7_205_759_406
+    SOURCES = 7_205_759_407
 
 
 class PostgresConnection:
@@ -72,6 +73,10 @@ class PostgresConnection:
     def lock_messages(self) -> None:
         """Lock the end of the outbox for this transaction."""
         self.raw.execute("select pg_advisory_xact_lock(%s)", (AdvisoryLock.MESSAGES,))
+
+    def lock_sources(self) -> None:
+        """Lock the declared sources for this transaction."""
+        self.raw.execute("select pg_advisory_xact_lock(%s)", (AdvisoryLock.SOURCES,))
 
     def lock_epoch(self) -> int:
         """Return the epoch, which nobody can change until this transaction ends. Several may hold this lock."""

@@ -5,8 +5,8 @@ The token of a source is random and part of its URL. Its secrets and credentials
 Responsible for these tables. Must not know the payloads of any source.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,7 @@ from headcount.kernel.events import Kind, Ms
 from headcount.limits import require_label
 from headcount.store.cell import require_cell
 from headcount.store.data_minimal import DataMinimal, reason_without_values
-from headcount.store.database import Database
+from headcount.store.database import Connection, Database
 from headcount.store.provenance import Senders, read_senders
 from headcount.store.records import KIND_CODES
 from headcount.store.stored_secrets import decrypt_options, encrypt_options
@@ -31,7 +31,7 @@ COMPLETE_POLLS: Final = "complete_polls"
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A configured source. `options` are specific to its kind; a `declared` source comes from the settings file."""
+    """A configured source. `options` are specific to its kind; a `declared` source comes from the settings file or from variables."""
 
     token: str
     kind: str
@@ -41,6 +41,14 @@ class SourceRow:
     options: Mapping[str, Any] = field(default_factory=dict)
     declared: bool = False
     created: Ms = 0
+
+
+class DeclaredChanges(NamedTuple):
+    """The sources that a declaration created, changed, and no longer has."""
+
+    created: list[SourceRow]
+    changed: list[SourceRow]
+    released: list[SourceRow]
 
 
 class SourceStat(NamedTuple):
@@ -96,12 +104,6 @@ class Sources:
 
     def add(self, row: SourceRow) -> None:
         """Add a source. Raise `BadInput` if the domain has one of that name."""
-        for name, text in (
-            ("domain", row.domain),
-            ("a source's name", row.name),
-            ("a source's token", row.token),
-        ):
-            require_label(name, text)
         if not row.secrets or any(not secret or "\0" in secret for secret in row.secrets):
             raise BadInput("a source has at least one secret, and none of them is empty")
         if any((one.domain, one.name) == (row.domain, row.name) for one in self.all()):
@@ -110,11 +112,69 @@ class Sources:
                 " give this one another --name, or remove that one"
             )
         with self._database.writing() as connection:
-            require_cell(connection, row.domain)
-            connection.run(
-                "insert_source", token=row.token, domain=row.domain, name=row.name, created=row.created,
-                **self._encode(row),
-            )  # fmt: skip
+            self._insert(connection, row)
+
+    def declare(
+        self, declared: Sequence[SourceRow], new_token: Callable[[], str], now: Ms
+    ) -> DeclaredChanges:
+        """Create and change sources so that there are the declared ones, in one transaction that excludes that of other processes.
+
+        A source without a token keeps the one that it has, or gets a new one. A source that is not declared any more stays.
+        Raise `BadInput` if a token is that of a source that is not declared.
+        """
+        done = DeclaredChanges([], [], [])
+        with self._database.writing() as connection:
+            connection.lock_sources()
+            existing = [self._decode(*row) for row in connection.rows("select_sources")]
+            by_name = {(row.domain, row.name): row for row in existing}
+            by_token = {row.token: row for row in existing}
+            for row in declared:
+                known = by_name.pop((row.domain, row.name), None)
+                if known is not None and row.token in ("", known.token):
+                    wanted = replace(row, token=known.token, created=known.created)
+                    if wanted != known:
+                        connection.run("update_source", token=known.token, **self._encode(wanted))
+                        done.changed.append(wanted)
+                    continue
+                wanted = replace(row, token=row.token or new_token(), created=now)
+                holder = by_token.get(wanted.token)
+                if holder is not None and not holder.declared:
+                    raise BadInput(
+                        f"the token of the declared source '{row.name}' is that of the source '{holder.name}' in domain"
+                        f" '{holder.domain}': give it another token, or delete that source"
+                    )
+                for old in (known, holder):
+                    if old is not None:
+                        connection.run("remove_source", token=old.token, removed=now)
+                        by_name.pop((old.domain, old.name), None)
+                self._insert(connection, wanted)
+                done.created.append(wanted)
+            for row in by_name.values():
+                if row.declared:
+                    connection.run(
+                        "update_source", token=row.token, **self._encode(replace(row, declared=False))
+                    )
+                    done.released.append(row)
+        return done
+
+    def _insert(self, connection: Connection, row: SourceRow) -> None:
+        """Insert a source, or bring back the deleted one with this token: its senders and counters are the same."""
+        for name, text in (
+            ("domain", row.domain),
+            ("a source's name", row.name),
+            ("a source's token", row.token),
+        ):
+            require_label(name, text)
+        require_cell(connection, row.domain)
+        values = {
+            "token": row.token,
+            "domain": row.domain,
+            "name": row.name,
+            "created": row.created,
+            **self._encode(row),
+        }
+        if connection.run("restore_source", **values) == 0:
+            connection.run("insert_source", **values)
 
     def change(self, row: SourceRow) -> None:
         """Change the secrets or options of a source."""

@@ -81,6 +81,9 @@ class SqliteConnection:
     def lock_messages(self) -> None:
         """Do nothing: a file has one writer at a time."""
 
+    def lock_sources(self) -> None:
+        """Do nothing: a file has one writer at a time."""
+
     def lock_epoch(self) -> int:
         """Return the epoch, which nobody can change until this transaction ends: a file has one writer at a time."""
         _, epoch = self.row("select_cursor") or (0, 0)

@@ -191,7 +191,7 @@ def test_sources_of_the_settings_file_are_encrypted_in_the_database(tmp_path, ke
     database = tmp_path / "headcount.db"
     headcount("encryption", "generate-key", "--output", keys)
     config = tmp_path / "headcount.toml"
-    table = f'[[source]]\nkind = "livekit"\nsecrets = ["{KEY}"]\npoll = "https://user:poll-key-of-a-test@sfu.invalid"\n'
+    table = f'[sources.livekit]\nsecrets = ["{KEY}"]\npoll = "https://user:poll-key-of-a-test@sfu.invalid"\n'
     config.write_text(f'encryption_key_file = "{keys}"\n{table}')
     service = start(tmp_path, str(database))
 

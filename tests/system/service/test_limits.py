@@ -313,9 +313,7 @@ def test_a_signed_message_that_is_sent_again_counts_once(service, tmp_path):
 
 def test_tokens_of_declared_sources_have_nothing_in_common(tmp_path):
     file = tmp_path / "headcount.toml"
-    file.write_text(
-        "".join(f'[[source]]\nkind = "generic"\nname = "s{n}"\nsecrets = ["word"]\n' for n in range(3))
-    )
+    file.write_text("".join(f'[sources.s{n}]\nkind = "generic"\nsecrets = ["word"]\n' for n in range(3)))
     running = Running(tmp_path)
     running.start("--config", str(file))
     running.stop()

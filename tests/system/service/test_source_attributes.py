@@ -75,7 +75,7 @@ def test_a_malformed_attribute_is_refused(tmp_path, option, message):
 
 def test_attributes_can_be_mapped_in_the_settings_file(tmp_path):
     config = tmp_path / "headcount.toml"
-    table = '[[source]]\nkind = "livekit"\ntoken = "fixed"\nsecrets = ["{}"]\nattributes = {{ customer = "{}" }}\n'
+    table = '[sources.livekit]\ntoken = "fixed"\nsecrets = ["{}"]\nattributes = {{ customer = "{}" }}\n'
     config.write_text(table.format(KEY, "/room/metadata/customer"))
     service = Running(tmp_path)
     service.start("--config", config)
@@ -85,7 +85,7 @@ def test_attributes_can_be_mapped_in_the_settings_file(tmp_path):
     config.write_text(table.format(KEY, "room"))
     asked = ("serve", "--database", service.database, "--config", config, "--port", "0")
     refused = headcount(*asked, check=False).stderr
-    assert "source 1 of the settings file" in refused
+    assert "[sources.livekit]" in refused
     assert "expected a JSON Pointer" in refused
 
 

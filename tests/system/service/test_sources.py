@@ -255,22 +255,51 @@ def test_the_requests_of_a_source_are_counted(tmp_path):
 
 def test_sources_can_be_declared_in_the_settings_file(tmp_path):
     config = tmp_path / "headcount.toml"
-    config.write_text(
-        f'[[source]]\nkind = "livekit"\ntoken = "fixed"\nsecrets = ["{KEY}"]\ndomain = "acme"\n'
-    )
+    config.write_text(f'[sources.livekit]\ntoken = "fixed"\nsecrets = ["{KEY}"]\ndomain = "acme"\n')
     service = Running(tmp_path)
     service.start("--config", config)
     assert sent(service, "/v1/ingest/livekit/fixed", webhook("track_published")).status_code == 200
     service.stop()
     config.write_text("")
     service.start("--config", config)
+    assert sent(service, "/v1/ingest/livekit/fixed", webhook("track_published")).status_code == 200
+    service.stop()
+    assert "a source is not declared any more and stays" in service.log.read_text()
+    headcount("source", "delete", "livekit", "--domain", "acme", "--database", service.database)
+    service.start("--config", config)
     assert sent(service, "/v1/ingest/livekit/fixed", webhook("track_published")).status_code == 404
     service.stop()
-    config.write_text('[[source]]\nkind = "livekit"\n')
+    config.write_text("[sources.livekit]\n")
     asked = ("serve", "--database", service.database, "--config", config, "--port", "0")
     refused = headcount(*asked, check=False)
-    assert "source 1 of the settings file" in refused.stderr
+    assert "[sources.livekit]" in refused.stderr
     assert "needs a secret" in refused.stderr
+
+
+def test_sources_and_the_first_key_can_be_declared_in_variables(tmp_path):
+    """What a container is given: the address of the webhooks is known before the server runs."""
+    secret, key = tmp_path / "livekit-secret", f"hc_{'k' * 40}"
+    secret.write_text(f"{KEY}\n")
+    declared = {
+        "HEADCOUNT_SOURCE_LIVEKIT_SECRET_FILE": str(secret),
+        "HEADCOUNT_SOURCE_LIVEKIT_TOKEN": "fixed",
+        "HEADCOUNT_API_KEY": key,
+    }
+    service = Running(tmp_path)
+    service.variables = declared
+    for _ in range(2):
+        service.start()
+        assert sent(service, "/v1/ingest/livekit/fixed", webhook("track_published")).status_code == 200
+        with service.client(key) as client:
+            assert client.get("/meetings").status_code == 200
+        service.stop()
+    assert "api_key" not in service.access()
+    listed = headcount("key", "list", "--json", "--database", service.database).stdout
+    assert [one["name"] for one in json.loads(listed)] == ["Declared key"]
+    shown = headcount("config", "--database", service.database, environment=declared).stdout
+    assert "HEADCOUNT_SOURCE_LIVEKIT_SECRET_FILE" in shown
+    assert KEY not in shown
+    assert key not in shown
 
 
 @pytest.mark.parametrize(

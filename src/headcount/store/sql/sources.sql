@@ -2,6 +2,13 @@
 insert into sources (token, kind, domain, name, secrets, options, declared, created_ms)
 values (:token, :kind, :domain, :name, :secrets, :options, :declared, :created)
 
+-- name: restore_source
+update sources
+set kind = :kind, domain = :domain, name = :name, secrets = :secrets, options = :options, declared = :declared,
+  created_ms = :created, removed_ms = null
+where token = :token
+  and removed_ms is not null
+
 -- name: update_source
 update sources
 set kind = :kind, secrets = :secrets, options = :options, declared = :declared
