@@ -44,10 +44,11 @@ tour: $(STAMP)  ## derive meetings from a capture of Jitsi and from a generated 
 	@mkdir -p $(DEMO)
 	@$(BIN)/headcount tour --jitsi tests/captures/prosody-0.12.3-event-sync.jsonl --sample $(DEMO)/sample.parquet
 
-test: $(STAMP)  ## run all tests; installs PostgreSQL, browsers and Node.js libraries if they are missing
+test: $(STAMP)  ## run all tests; installs PostgreSQL, browsers, Node.js libraries and further Pythons if they are missing
 	@tests/install_servers.sh
 	@tests/install_containers.sh
 	@tests/install_node.sh
+	@tests/install_pythons.sh
 	$(PYTEST) --ignore=tests/live --ignore=tests/spark $(TESTS)
 
 test-fast: $(STAMP)  ## run the tests that need no server, no browser and no other process
