@@ -49,6 +49,7 @@ test: $(STAMP)  ## run all tests; installs PostgreSQL, browsers, Node.js librari
 	@tests/install_containers.sh
 	@tests/install_node.sh
 	@tests/install_pythons.sh
+	@tests/install_monitoring.sh
 	$(PYTEST) --ignore=tests/live --ignore=tests/spark $(TESTS)
 
 test-fast: $(STAMP)  ## run the tests that need no server, no browser and no other process

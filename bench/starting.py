@@ -105,11 +105,11 @@ class Process:
             pass
 
     def require(self, stays: int) -> None:
-        """Wait until the metrics have this number of stays. The engine process reports it twice a second."""
+        """Wait until the metrics have this number of stays."""
         until = time.monotonic() + PATIENCE_S
         while (there := self._stays()) != stays:
             if time.monotonic() > until:
-                raise SystemExit(f"{there:,} stays are in memory, not {stays:,}: DIFFERENT")
+                raise SystemExit(f"{there:,} stays are open, not {stays:,}: DIFFERENT")
             time.sleep(0.1)
 
     def _stays(self) -> int:

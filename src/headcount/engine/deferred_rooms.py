@@ -32,10 +32,6 @@ class DeferredRooms:
     def __getitem__(self, key: RoomKey) -> DeferredRoom:
         return self._rows[key]
 
-    def quarantined_count(self) -> int:
-        """Return how many rooms are quarantined."""
-        return sum(row.reason is not None for row in self._rows.values())
-
     def due(self, now: Ms) -> list[RoomKey]:
         """Return the rooms that are due at `now`, those served least recently first."""
         return [key for key, row in self._rows.items() if row.retry <= now]

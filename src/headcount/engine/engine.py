@@ -130,18 +130,6 @@ class Engine:
         """The number of rooms in memory."""
         return len(self._cache)
 
-    def participant_count(self) -> int:
-        """Return how many stays are open in the rooms in memory."""
-        return self._cache.participant_count()
-
-    def active_room_count(self) -> int:
-        """Return how many rooms in memory are occupied."""
-        return self._cache.active_count()
-
-    def quarantined_room_count(self) -> int:
-        """Return how many rooms are quarantined."""
-        return self._deferred.quarantined_count()
-
     @property
     def epoch(self) -> int:
         """The epoch in which this engine may commit."""

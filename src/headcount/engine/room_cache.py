@@ -129,14 +129,6 @@ class RoomCache:
     def __len__(self) -> int:
         return len(self._rooms)
 
-    def participant_count(self) -> int:
-        """Return how many stays are open in all rooms in memory."""
-        return sum(cached.room.open_stay_count() for cached in list(self._rooms.values()))
-
-    def active_count(self) -> int:
-        """Return how many rooms in memory are occupied."""
-        return len(self._rooms) - len(self._idle)
-
     def read_rows(self, keys: Iterable[RoomKey]) -> None:
         """Read the stored states of rooms that have a turn in the next batch, unless they are in memory."""
         missing = list({key: None for key in keys if key not in self._rooms})

@@ -102,19 +102,13 @@ class ClusterLink:
         return EngineStats(self._progress.entries, self._progress.batches)
 
     @property
-    def quarantined_rooms(self) -> int:
-        """The number of quarantined rooms; 0 if another service leads."""
-        return self._occupancy.quarantined_rooms
+    def pid(self) -> int:
+        """0: the query is no process of this machine."""
+        return 0
 
-    @property
-    def active_rooms(self) -> int:
-        """The number of occupied rooms, as of the last seconds; 0 if another service leads."""
-        return self._occupancy.rooms
-
-    @property
-    def participants(self) -> int:
-        """The number of open stays, as of the last seconds; 0 if another service leads."""
-        return self._occupancy.participants
+    def occupancy(self) -> Occupancy | None:
+        """Return what the tables had in the last seconds; zeros if another service leads."""
+        return self._occupancy
 
     def _follow(self) -> None:
         counted_s = float("-inf")

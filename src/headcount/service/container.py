@@ -18,7 +18,13 @@ from headcount.service.status import metric_readers
 from headcount.service.web import Web
 from headcount.service.webhooks import endpoint_manager, webhook_transport
 from headcount.settings import Settings
-from headcount.telemetry.metrics import BuildInfo, ProcessMetrics, SourceMetrics, StreamMetrics
+from headcount.telemetry.metrics import (
+    BuildInfo,
+    ProcessMetrics,
+    SourceMetrics,
+    StreamMetrics,
+    engine_process_metrics,
+)
 
 
 class Service:
@@ -53,6 +59,7 @@ class Service:
             SourceMetrics(core.source_stats.totals),
             StreamMetrics(self.broadcaster.disconnected),
             ProcessMetrics(metric_readers(core, readiness, self.broadcaster)),
+            engine_process_metrics(lambda: core.engine.pid),
         ):
             core.metrics.registry.register(collector)
 

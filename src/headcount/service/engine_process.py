@@ -29,6 +29,7 @@ from headcount.kernel.events import Ms
 from headcount.maintenance.health import Lag
 from headcount.service.shared_numbers import SharedNumbers
 from headcount.store.database import StoreError
+from headcount.store.shard_sink import Occupancy
 
 _WAKE: Final = b"w"
 _HURRY: Final = b"h"
@@ -45,7 +46,7 @@ _STOP_TIMEOUT_S: Final = 60.0
 
 _NUMBERS: Final = (
     "service_ms", "stopping",
-    "pid", "engine_ms", "leads", "cursor", "failures", "quarantined_rooms", "active_rooms", "participants",
+    "pid", "engine_ms", "leads", "cursor", "failures",
     "entries", "batches", "late", "corrections", "duplicate_joins", "orphan_leaves", "expired",
     "commit_us",
 )  # fmt: skip
@@ -106,13 +107,11 @@ class EngineLink:
         return commands
 
     def _report(self, worker: Worker) -> None:
-        now = _now_ms()
-        if now - self._numbers["engine_ms"] < _HEARTBEAT_S * 1_000:
+        now, numbers = _now_ms(), self._numbers
+        if now - numbers["engine_ms"] < _HEARTBEAT_S * 1_000:
             return
-        numbers, engine = self._numbers, worker.engine
         self._report_stats(worker)
         numbers["failures"] = worker.failures
-        numbers["participants"] = engine.participant_count() if engine else 0
         numbers["engine_ms"] = now
 
     def _report_stats(self, worker: Worker) -> None:
@@ -130,8 +129,6 @@ class EngineLink:
                 numbers[name] = getattr(engine.stats, name)
             numbers["commit_us"] = round(engine.stats.commit_s * 1e6)
             numbers["cursor"] = engine.cursor
-            numbers["quarantined_rooms"] = engine.quarantined_room_count()
-            numbers["active_rooms"] = engine.active_room_count()
         numbers["leads"] = int(engine is not None)
 
 
@@ -216,24 +213,18 @@ class EngineProcess:
         ) if self.leads() else None  # fmt: skip
 
     @property
+    def pid(self) -> int:
+        """The id of the engine process, 0 before it has started."""
+        return self._numbers["pid"]
+
+    @property
     def failures(self) -> int:
         """The number of batches that failed."""
         return self._numbers["failures"]
 
-    @property
-    def quarantined_rooms(self) -> int:
-        """The number of quarantined rooms; 0 if another engine leads."""
-        return self._numbers["quarantined_rooms"] if self.leads() else 0
-
-    @property
-    def active_rooms(self) -> int:
-        """The number of occupied rooms; 0 if another engine leads."""
-        return self._numbers["active_rooms"] if self.leads() else 0
-
-    @property
-    def participants(self) -> int:
-        """The number of open stays; 0 if another engine leads."""
-        return self._numbers["participants"] if self.leads() else 0
+    def occupancy(self) -> Occupancy | None:
+        """Return None if this engine leads: the tables show it, also for rooms that are not in memory. Else return zeros."""
+        return None if self.leads() else Occupancy()
 
     def _follow(self) -> None:
         """Send heartbeats, and report batches, until the engine process has ended. Then stop the service."""

@@ -14,6 +14,7 @@ import structlog
 from headcount.maintenance.health import Lag, Problem, check_engine, measure_lag
 from headcount.service.core import Core
 from headcount.store.database import StoreError, StoreTimeout
+from headcount.store.shard_sink import Occupancy, ShardSink
 from headcount.store.stored_secrets import require_readable
 from headcount.store.webhooks import DeliveryState, EndpointStatus
 
@@ -38,7 +39,8 @@ class FailedDeliveries(NamedTuple):
 class Probe(Generic[T]):
     """A measurement that blocks: runs in its own thread, one at a time, and is waited for at most `PROBE_TIMEOUT_S`.
 
-    `latest` is None if the last measurement did not finish in time.
+    `latest` is None if the last measurement failed or did not finish in time. It stays while the next one runs: several
+    requests of /metrics and /readyz may be in progress.
     """
 
     def __init__(self, measure: Callable[[], T]) -> None:
@@ -49,11 +51,11 @@ class Probe(Generic[T]):
 
     async def measure(self) -> T:
         """Measure now. Raise `StoreTimeout` after the timeout, and what the measurement raises."""
-        self.latest = None
         running = self._running
         if running is None or running.done():
             running = self._running = asyncio.get_running_loop().run_in_executor(self._thread, self._measure)
         done, _ = await asyncio.wait({running}, timeout=PROBE_TIMEOUT_S)
+        self.latest = None
         if not done:
             raise StoreTimeout(f"no response within {PROBE_TIMEOUT_S:g} s")
         self.latest = running.result()
@@ -73,6 +75,7 @@ class Readiness:
         self._write_attempted_s = float("-inf")
         self.lag = Probe(self.measure_lag)
         self.failed_deliveries = Probe(self._measure_failed_deliveries)
+        self.occupancy = Probe(self._measure_occupancy)
 
     async def problem(self) -> str | None:
         """Return why this process is not ready, or None."""
@@ -96,7 +99,10 @@ class Readiness:
     async def refresh(self) -> None:
         """Run all probes for the metrics. Those that the store does not answer have no latest value."""
         results = await asyncio.gather(
-            self.lag.measure(), self.failed_deliveries.measure(), return_exceptions=True
+            self.lag.measure(),
+            self.failed_deliveries.measure(),
+            self.occupancy.measure(),
+            return_exceptions=True,
         )
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, StoreError):
@@ -132,6 +138,10 @@ class Readiness:
         if failed is not None and time.monotonic() - failed[0] < _FAILED_COMMIT_S:
             return failed[1].reason
         return self._write_error
+
+    def _measure_occupancy(self) -> Occupancy:
+        known = self._engine.occupancy()
+        return ShardSink(self._store.database).occupancy() if known is None else known
 
     def _measure_failed_deliveries(self) -> FailedDeliveries:
         counts = self._store.deliveries.counts()

@@ -73,6 +73,9 @@ def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -
     def lag(field: int) -> Reader:
         return lambda: None if readiness.lag.latest is None else readiness.lag.latest[field]
 
+    def occupancy(field: int) -> Reader:
+        return lambda: None if readiness.occupancy.latest is None else readiness.occupancy.latest[field]
+
     return {
         "headcount_engine_events_processed": stat(lambda stats: stats.entries),
         "headcount_engine_batches": stat(lambda stats: stats.batches),
@@ -83,13 +86,13 @@ def metric_readers(core: Core, readiness: Readiness, broadcaster: Broadcaster) -
         "headcount_expired_events": stat(lambda stats: stats.expired),
         "headcount_engine_commit_seconds": stat(lambda stats: stats.commit_s),
         "headcount_engine_failures": lambda: engine.failures,
-        "headcount_quarantined_rooms": lambda: engine.quarantined_rooms,
+        "headcount_quarantined_rooms": occupancy(2),
         "headcount_engine_leader": lambda: float(engine.leads()),
         "headcount_engine_lag_entries": lag(0),
         "headcount_engine_lag_seconds": lag(1),
         "headcount_database_up": lambda: float(readiness.lag.latest is not None),
-        "headcount_rooms_active": lambda: engine.active_rooms,
-        "headcount_participants_active": lambda: engine.participants,
+        "headcount_rooms_active": occupancy(0),
+        "headcount_participants_active": occupancy(1),
         "headcount_clock_ahead_seconds": lambda: clock.ahead_ms() / 1_000,
         "headcount_append_commits": lambda: appender.commits,
         "headcount_append_commit_seconds": lambda: appender.commit_s,

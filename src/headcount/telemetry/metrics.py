@@ -116,6 +116,11 @@ class BuildInfo(Collector):
         yield family
 
 
+def engine_process_metrics(pid: Callable[[], int]) -> Collector:
+    """Return the metrics of the engine process, as the client library has them of this one. `pid` returns 0 without one."""
+    return ProcessCollector(namespace="headcount_engine", pid=pid, registry=None)
+
+
 class ProcessMetrics(Collector):
     """The metrics of `CATALOG`. `readers` has one function for each name; unknown values are skipped."""
 
@@ -133,19 +138,21 @@ class ProcessMetrics(Collector):
 class SourceMetrics(Collector):
     """Inbound requests, their events, and polls, by the source's kind and the result.
 
-    `totals` has the counters of the source statistics. It is read when Prometheus scrapes.
+    `totals` has the counters of the source statistics. It is read when Prometheus scrapes. Once a kind is counted, all its
+    results appear: Prometheus does not see the increase of a counter that appears with 1.
     """
 
     def __init__(self, totals: Mapping[tuple[str, str], int]) -> None:
         self._totals = totals
 
     def collect(self) -> Iterable[Metric]:
-        totals = list(self._totals.items())
+        totals = dict(self._totals)
+        kinds = sorted({kind for kind, _ in totals})
         for name, text, results in _SOURCE_FAMILIES:
             family = CounterMetricFamily(name, text, labels=["kind", "result"])
-            for (kind, counter), number in totals:
-                if counter in results:
-                    family.add_metric([kind, results[counter]], number)
+            for kind in kinds:
+                for counter, result in results.items():
+                    family.add_metric([kind, result], totals.get((kind, counter), 0))
             yield family
 
 

@@ -1,5 +1,6 @@
 """An outage of PostgreSQL: probes answer, requests wait and get 503, and afterwards all is as before."""
 
+import asyncio
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from contextlib import suppress
 import httpx2 as httpx
 import pytest
 
+from headcount.service.readiness import Probe
 from support.browser import sign_in
 from support.running_service import Running
 from support.servers import free_port
@@ -16,6 +18,24 @@ from support.waiting import wait_until
 
 REQUEST_S = 6
 EVENT = {"room": "r", "kind": "join", "participant_id": "a", "id": "sent during the outage"}
+
+
+def test_the_last_measurement_stays_while_another_request_measures():
+    finish = threading.Event()
+
+    async def measured_twice():
+        probe = Probe(lambda: finish.wait() and 1)
+        finish.set()
+        assert await probe.measure() == 1
+        finish.clear()
+        second = asyncio.ensure_future(probe.measure())
+        await asyncio.sleep(0)
+        assert not second.done()
+        assert probe.latest == 1
+        finish.set()
+        await second
+
+    asyncio.run(measured_twice())
 
 
 class Paused:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -120,9 +121,9 @@ def test_a_wrong_secret_is_reported_and_removes_nobody(service, bbb):
     bbb.listed = refusal
     joins(service, path, "maths", "ann")
     wait_until(
-        lambda: (
-            'headcount_source_polls_total{kind="bigbluebutton",result="failed"'
-            in httpx.get(f"{service.url}/metrics").text
+        lambda: re.search(
+            r'headcount_source_polls_total{kind="bigbluebutton",result="failed"} [1-9]',
+            httpx.get(f"{service.url}/metrics").text,
         ),
         20,
     )

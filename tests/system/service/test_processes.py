@@ -44,6 +44,16 @@ def test_an_engine_process_that_is_killed_is_started_again(service):
     wait_until(lambda: metric(service, "headcount_engine_leader 1.0"))
 
 
+def test_the_counts_of_rooms_and_participants_survive_a_restart(service):
+    assert send(service, "before").status_code == 200
+    wait_until(lambda: metric(service, "headcount_participants_active 1.0"))
+    service.stop()
+    service.start()
+    wait_until(lambda: metric(service, "headcount_engine_leader 1.0"))
+    assert metric(service, "headcount_participants_active 1.0")
+    assert metric(service, "headcount_rooms_active 1.0")
+
+
 def test_a_service_ends_if_the_supervisor_of_its_engine_is_killed_and_starts_again(service):
     assert send(service, "before").status_code == 200
     processes = Processes(service)
