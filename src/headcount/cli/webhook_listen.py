@@ -13,6 +13,7 @@ import click
 from headcount.cli.console import echo, note
 from headcount.cli.param_types import DURATION
 from headcount.cli.webhooks import webhook
+from headcount.errors import BadInput
 from headcount.kernel.events import Ms
 from headcount.settings import cannot_listen, url_of
 
@@ -61,11 +62,14 @@ def listen(*, host: str, port: int, hmac: str | None, status: int, delay: Ms, as
 
     For developers of a receiver: --status and --delay simulate failures.
     """
-    from headcount.outbound.webhooks.verify import parse_secret  # noqa: PLC0415 - help does not need it
+    from headcount.client.signatures import parse_secret  # noqa: PLC0415 - help does not need it
 
     if delay > _MAX_DELAY_MS:
         raise click.UsageError("--delay: expected a duration of 10m or less")
-    key = None if hmac is None else parse_secret(hmac)
+    try:
+        key = None if hmac is None else parse_secret(hmac)
+    except BadInput as error:
+        raise click.UsageError(f"--hmac: {error}") from error
     try:
         server = ThreadingHTTPServer((host, port), _handler(key, status, delay / 1_000, as_json=as_json))
     except OSError as error:
@@ -109,7 +113,7 @@ def _handler(
 
 def _received(path: str, headers: dict[str, str], body: bytes, key: bytes | None, now: int) -> dict[str, Any]:
     """Return a request as it is printed. For each form, `signatures` has the problem, or None if it is valid."""
-    from headcount.outbound.webhooks.verify import verify  # noqa: PLC0415 - help does not need it
+    from headcount.client.signatures import verify  # noqa: PLC0415 - help does not need it
 
     try:
         decoded = json.loads(body)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from headcount.command_hints import CommandHints
 from headcount.http import openapi, openapi_page
-from headcount.http.auth import Authenticator
+from headcount.http.auth import ANY_SCOPE, Authenticator
 from headcount.http.context import QueryContext
 from headcount.http.cursors import Cursors
 from headcount.http.errors import HANDLERS
@@ -26,6 +26,7 @@ from headcount.http.routes import (
     access_log,
     events,
     inbound,
+    key,
     privacy,
     queries,
     retention,
@@ -52,6 +53,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     *privacy.OPERATIONS,
     *retention.OPERATIONS,
     *access_log.OPERATIONS,
+    *key.OPERATIONS,
 )
 
 
@@ -100,6 +102,7 @@ def build(parts: Parts) -> Middleware:
         *_guarded(authenticator, "admin", retention.routes(parts.privacy)),
         *stream.routes(streaming),
         *_guarded(authenticator, "admin", access_log.routes(parts.access_log)),
+        *_guarded(authenticator, ANY_SCOPE, key.routes()),
     ]
     routes = [
         Route(f"{prefix}/events", post_events, methods=["POST"], name="events"),

@@ -23,6 +23,8 @@ from headcount.telemetry.access_recorder import note_actor
 from headcount.telemetry.logging import set_actor
 from headcount.ttl_cache import TtlCache
 
+ANY_SCOPE: Final = "any"
+"""What operations require that each valid key may use."""
 _KEY_TTL_MS: Final[Ms] = 1_000
 """A revoked key ends within this time."""
 _MAX_HEADER_BYTES: Final = 256
@@ -64,8 +66,8 @@ class Authenticator:
     async def admit(self, header: bytes | None, scope: str) -> Key:
         """Return the key of a header and count a read. Raise `ApiError` as `authorize`, and 429 for too many reads."""
         key = await self.authorize(header, scope)
-        if scope == "read":
-            self.rate_limiter.count(key.id, scope, 1)
+        if scope in ("read", ANY_SCOPE):
+            self.rate_limiter.count(key.id, "read", 1)
         return key
 
     def admit_cached(self, digest: bytes, scope: str, now: Ms) -> Key | None:
@@ -129,7 +131,7 @@ def _invalid_key(key: Key | None, scope: str) -> ApiError:
 
 
 def _with_scope(key: Key, scope: str) -> Key:
-    if not key.may(scope):
+    if scope != ANY_SCOPE and not key.may(scope):
         info = f"The API key lacks the scope '{scope}'"
         raise ApiError(HTTPStatus.FORBIDDEN, "forbidden-error", info, key_scope=scope)
     return key

@@ -87,6 +87,7 @@ API: Final[Mapping[str, Rule | None]] = {
     "GET /access-log": Rule(Action.ACCESS_LOG_READ),
     "GET /health/rooms": None,
     "GET /health/completeness": None,
+    "GET /key": None,
     "POST /events": None,
     "POST /rooms/{room}/snapshot": None,
     "POST /ingest/{kind}/{token}": None,

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from headcount.outbound.webhooks.verify import parse_secret, verify
+from headcount.client.signatures import parse_secret, verify
 from support.livekit_source import KEY, added, person, sent, webhook
 from support.running_service import NotServingError, Running, headcount
 from support.waiting import wait_until

@@ -3,7 +3,7 @@
 import json
 import time
 
-from headcount.outbound.webhooks.verify import parse_secret, verify
+from headcount.client.signatures import parse_secret, verify
 from support.webhook_receivers import receiving
 
 TYPES = [

@@ -1,20 +1,21 @@
 """Verification of received webhooks, for those who develop a receiver.
 
 Responsible for checking both forms of signature. Must not know the side that signs: it is written from the two
-specifications alone, so that each side checks the other. Pure.
+specifications alone, so that each side checks the other. Pure, except for the clock of `verify_webhook`.
 """
 
 import binascii
+import time
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest, digest
 from typing import Final
 
 from headcount.errors import BadInput
-from headcount.kernel.events import Ms
 
+Ms = int
 TOLERANCE_MS: Final[Ms] = 300_000
 """A webhook that was signed longer ago, or further ahead, may be a replay by somebody else."""
 _SECONDS_BELOW: Final = 10**11
@@ -39,9 +40,9 @@ def parse_secret(text: str) -> bytes:
     try:
         key = b64decode(text.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadInput("--hmac must be base64, as the endpoint's hmac is shown") from error
+        raise BadInput("the secret must be base64, as the hmac of the webhook is shown") from error
     if not key:
-        raise BadInput("--hmac must not be empty")
+        raise BadInput("the secret must not be empty")
     return key
 
 
@@ -51,6 +52,30 @@ def verify(headers: Mapping[str, str], body: bytes, key: bytes, now: Ms) -> tupl
         Verification(DAILY, _daily_problem(headers, body, key, now)),
         Verification(STANDARD, _standard_problem(headers, body, key, now)),
     )
+
+
+class InvalidSignature(BadInput):
+    """A request that Headcount did not sign with this secret, or that is too old."""
+
+
+def verify_webhook(
+    headers: Mapping[str, str], body: bytes, secret: str | Sequence[str], *, now: Ms | None = None
+) -> None:
+    """Verify the signature of a received webhook. Raise `InvalidSignature` if it is not valid.
+
+    `body` is the body as it was received, byte for byte. `secret` is the `hmac` of the webhook, or several while it is
+    rotated. Names of headers can be in any case. A request that was signed more than 5 minutes ago may be a replay; `now`
+    replaces the clock, in ms.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    at = time.time_ns() // 1_000_000 if now is None else now
+    problems = []
+    for text in [secret] if isinstance(secret, str) else secret:
+        found = _standard_problem(lower, body, parse_secret(text), at)
+        if found is None:
+            return
+        problems.append(found)
+    raise InvalidSignature(problems[0] if problems else "no secret was given")
 
 
 def _daily_problem(headers: Mapping[str, str], body: bytes, key: bytes, now: Ms) -> str | None:
