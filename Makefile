@@ -12,10 +12,10 @@ DEMO := build/demo
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack image format clean
+.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack image format upgrade-fixture clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(SERVING): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headcount needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
@@ -132,6 +132,10 @@ attack: $(STAMP)  ## send 100,000 hostile requests to a server on each database;
 
 image:  ## build the container image, and write dist/headcount-VERSION-image.tar (BASE=IMAGE, EXTRAS=a,b; WHEELS=3.13: no network in the build)
 	@PYTHON=$(PYTHON) deploy/image/build.sh
+
+upgrade-fixture: $(STAMP)  ## store databases of this version, which later versions must open (VERSION=0.1.0)
+	@tests/install_postgres.sh
+	cd tests && ../$(BIN)/python -m upgrades.make $(VERSION)
 
 docs-reference: $(STAMP)  ## rewrite the generated parts of docs/reference
 	cd tests && ../$(BIN)/python -m support.reference

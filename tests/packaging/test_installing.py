@@ -89,7 +89,7 @@ def installed_by_pip(requirement, python, folder, environment):
     venv = folder / "venv"
     run(python, "-m", "venv", "--without-pip", venv, environment=environment)
     run(TOOLS / "pip", "--python", venv, "install", "--quiet", requirement, environment=environment)
-    return Installed(venv / "bin/headcount", folder, environment)
+    return Installed([venv / "bin/headcount"], folder, environment)
 
 
 def new_key(command):
@@ -120,7 +120,7 @@ def current_version():
 @pytest.mark.parametrize("minor", PYTHONS)
 def test_pip_installs_all_that_a_server_needs(minor, tmp_path, alone):
     command = installed_by_pip("headcount", PYTHONS[minor], tmp_path, alone)
-    python = command.command.with_name("python")
+    python = command.command[0].with_name("python")
     where = run(python, "-c", "import headcount; print(headcount.__file__)", cwd=tmp_path, environment=alone)
     assert where.startswith(str(tmp_path))
     assert_it_works(command, tmp_path, current_version())
@@ -171,7 +171,7 @@ def test_pip_with_the_extra_serves_on_postgresql(tmp_path, alone, postgres):
 
 def test_pipx_installs_upgrades_and_removes(tmp_path, alone, index, next_wheel):
     run(TOOLS / "pipx", "install", "headcount", environment=alone)
-    command = Installed(tmp_path / "bin/headcount", tmp_path, alone)
+    command = Installed([tmp_path / "bin/headcount"], tmp_path, alone)
     assert_it_works(command, tmp_path, current_version())
     later = index_with(tmp_path / "later", *index.glob("headcount-*"), next_wheel)
     run(TOOLS / "pipx", "upgrade", "headcount", environment=with_index(alone, later))
@@ -183,7 +183,7 @@ def test_pipx_installs_upgrades_and_removes(tmp_path, alone, index, next_wheel):
 
 def test_uv_tool_installs_upgrades_and_removes(tmp_path, alone, index, next_wheel):
     run(TOOLS / "uv", "tool", "install", "--python", sys.executable, "headcount", environment=alone)
-    command = Installed(tmp_path / "bin/headcount", tmp_path, alone)
+    command = Installed([tmp_path / "bin/headcount"], tmp_path, alone)
     assert_it_works(command, tmp_path, current_version())
     later = index_with(tmp_path / "later", *index.glob("headcount-*"), next_wheel)
     run(TOOLS / "uv", "tool", "upgrade", "headcount", environment=with_index(alone, later))

@@ -32,6 +32,23 @@ def notes(database):
         return [text for (text,) in connection.query("select text from notes", {})]
 
 
+FROZEN = {1: "742383f8f1c47ec4b1def1bce57fdbf82eb2730677156f413271e5b41d42c567"}
+"""SHA-256 of the migrations that databases of users have. A release adds its own."""
+
+
+def test_a_released_migration_never_changes():
+    now = {one.number: one.checksum for one in migrations.migrations() if one.number in FROZEN}
+    assert now == FROZEN, (
+        "databases exist that have this migration, and a server refuses them if its text differs. Undo the change, also of a"
+        " comment, and add a migration with the next number to src/headcount/store/sql/migrations"
+    )
+
+
+def test_migrations_are_numbered_without_gaps():
+    numbers = [one.number for one in migrations.migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_a_store_is_migrated_once(store):
     assert pending(store.database) == []
     assert migrate(store.database) == []

@@ -80,17 +80,17 @@ class Installed:
     """An installed command, as a server that `Running` can start: a process of its own, with nothing of this tree."""
 
     def __init__(self, command, folder, environment):
-        self.command = command
+        self.command = list(command)
         self._folder = folder
         self._environment = environment
 
     def run(self, arguments, *, environment=None, stdin, stdout, stderr, constants=None):
         assert not constants
         return subprocess.Popen(
-            [self.command, *arguments], cwd=self._folder, stdin=stdin, stdout=stdout, stderr=stderr,
+            [*self.command, *arguments], cwd=self._folder, stdin=stdin, stdout=stdout, stderr=stderr,
             env={**self._environment, **(environment or {})},
         )  # fmt: skip
 
     def output(self, *arguments):
         """Run the command with these arguments to its end, and return what it printed."""
-        return run(self.command, *arguments, cwd=self._folder, environment=self._environment)
+        return run(*self.command, *arguments, cwd=self._folder, environment=self._environment)
