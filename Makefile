@@ -8,11 +8,13 @@ SERVING := $(VENV)/.serving
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 DEMO := build/demo
+# What `make dist` builds besides the wheel and the sdist.
+PACKAGES ?= deb image
 # Two workers per processor: while one waits for a server or for a deadline of a rule, the other computes.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack image format upgrade-fixture clean
+.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack image dist format upgrade-fixture clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -132,6 +134,14 @@ attack: $(STAMP)  ## send 100,000 hostile requests to a server on each database;
 
 image:  ## build the container image, and write dist/headcount-VERSION-image.tar (BASE=IMAGE, EXTRAS=a,b; WHEELS=3.13: no network in the build)
 	@PYTHON=$(PYTHON) deploy/image/build.sh
+
+dist: $(SERVING)  ## build the wheel, the sdist, the Debian package and the image, and write dist/SHA256SUMS; the same bytes each time
+	@rm -f dist/headcount[-_]* dist/SHA256SUMS
+	@$(PIP) hatchling
+	@export SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} && \
+	$(BIN)/python -m hatchling build -t sdist -t wheel -d dist && \
+	for package in $(PACKAGES); do $(MAKE) --no-print-directory $$package || exit 1; done
+	@cd dist && sha256sum headcount[-_]* > SHA256SUMS && cat SHA256SUMS
 
 upgrade-fixture: $(STAMP)  ## store databases of this version, which later versions must open (VERSION=0.1.0)
 	@tests/install_postgres.sh

@@ -1,6 +1,7 @@
 """The wheel and the sdist: every file that is needed, no other, and the same bytes wherever they are built."""
 
 import os
+import shutil
 import subprocess
 import tarfile
 import zipfile
@@ -9,7 +10,7 @@ from email.parser import Parser
 import pytest
 
 from support import ROOT
-from support.local_index import build, copy_of_sources
+from support.local_index import build, copy_of_sources, run
 
 pytestmark = pytest.mark.process
 
@@ -90,6 +91,21 @@ def test_a_wheel_from_the_sdist_is_the_wheel(built, tmp_path):
     (tree,) = tmp_path.iterdir()
     (again,) = build(tree, tmp_path / "again", epoch=EPOCH)
     assert again.read_bytes() == wheel.read_bytes()
+
+
+def test_make_dist_writes_the_same_checksums_wherever_it_runs(tmp_path):
+    """Without the Debian package and the image, which tests/deploy builds."""
+    sums = []
+    for name in ("one", "two"):
+        tree = copy_of_sources(tmp_path / name)
+        shutil.copy(ROOT / "Makefile", tree)
+        (tree / ".venv").symlink_to(ROOT / ".venv")
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "PIP_NO_INDEX": "1"}
+        run("make", "-o", ".venv/.serving", "dist", "PACKAGES=", cwd=tree, environment=environment)
+        run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=tree / "dist")
+        sums.append((tree / "dist/SHA256SUMS").read_text())
+    assert len(sums[0].splitlines()) == 2
+    assert sums[0] == sums[1]
 
 
 def test_the_metadata_names_the_command_the_extras_and_the_oldest_python(built):
