@@ -14,7 +14,7 @@ PACKAGES ?= deb image
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack image dist format upgrade-fixture clean
+.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack image deb dist format upgrade-fixture clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,7 @@ tour: $(STAMP)  ## derive meetings from a capture of Jitsi and from a generated 
 test: $(STAMP)  ## run all tests; installs PostgreSQL, browsers, Node.js libraries and further Pythons if they are missing
 	@tests/install_servers.sh
 	@tests/install_containers.sh
+	@tests/install_deploy.sh
 	@tests/install_node.sh
 	@tests/install_pythons.sh
 	@tests/install_monitoring.sh
@@ -134,6 +135,9 @@ attack: $(STAMP)  ## send 100,000 hostile requests to a server on each database;
 
 image:  ## build the container image, and write dist/headcount-VERSION-image.tar (BASE=IMAGE, EXTRAS=a,b; WHEELS=3.13: no network in the build)
 	@PYTHON=$(PYTHON) deploy/image/build.sh
+
+deb: $(SERVING)  ## build the Debian package, and write dist/headcount_VERSION_ARCH.deb
+	@$(BIN)/python deploy/debian/build.py
 
 dist: $(SERVING)  ## build the wheel, the sdist, the Debian package and the image, and write dist/SHA256SUMS; the same bytes each time
 	@rm -f dist/headcount[-_]* dist/SHA256SUMS

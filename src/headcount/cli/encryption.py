@@ -65,6 +65,7 @@ def generate_key(*, file: str | None, as_json: bool) -> None:
 def _put_first(file: Path, key: str) -> list[str]:
     """Write a key before those of a file, and return the IDs of the others. The owner and the mode of a file stay."""
     from headcount.store.encryption import parse_keys  # noqa: PLC0415 - help does not need it
+    from headcount.store.sqlite import give_to_owner  # noqa: PLC0415 - likewise
 
     try:
         before = file.read_text("utf-8") if file.exists() else ""
@@ -74,6 +75,7 @@ def _put_first(file: Path, key: str) -> list[str]:
             new.write(f"{key}\n{before}")
             new.flush()
             os.fsync(new.fileno())
+            give_to_owner(new.fileno(), file)
         if file.exists():
             known = file.stat()
             os.chown(temporary, known.st_uid, known.st_gid)

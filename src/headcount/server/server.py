@@ -4,10 +4,11 @@ Responsible for startup, shutdown and the number of connections. It must not kno
 """
 
 import asyncio
+import os
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -65,11 +66,16 @@ class Server(uvicorn.Server):
             broadcast.cancel()
             await asyncio.gather(*stopping, broadcast, return_exceptions=True)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        notify_systemd(os.environ, b"READY=1")
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close streams, which do not end otherwise; then all other connections, once they have their answers.
 
         Deliveries in progress are finished meanwhile.
         """
+        notify_systemd(os.environ, b"STOPPING=1")
         self._service.broadcaster.stop()
         self._cancel_background()
         await super().shutdown(sockets)
@@ -101,6 +107,15 @@ def uvicorn_options(request_timeout_s: float, max_connections: int) -> dict[str,
         "timeout_graceful_shutdown": 3,
         "backlog": 4_096,
     }
+
+
+def notify_systemd(variables: Mapping[str, str], state: bytes) -> None:
+    """Report a state to systemd, if it started this process as a unit of the type `notify`."""
+    address = variables.get("NOTIFY_SOCKET", "")
+    if address.startswith(("/", "@")):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection, suppress(OSError):
+            connection.connect(address.replace("@", "\0", 1) if address[0] == "@" else address)
+            connection.send(state)
 
 
 def raise_connection_limit() -> int:

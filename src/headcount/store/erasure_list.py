@@ -18,6 +18,7 @@ from headcount.kernel.events import Ms
 from headcount.store.data_subjects import SelectorKind
 from headcount.store.database import file_of
 from headcount.store.erasures import Erasure, Mode
+from headcount.store.sqlite import give_to_owner
 
 _SUFFIX: Final = ".erasures"
 
@@ -79,6 +80,8 @@ class ErasureList:
         data = msgspec.json.Encoder().encode_lines([*rows, *new])
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            if head is None:
+                give_to_owner(descriptor, self._path)
             os.write(descriptor, data)
             os.fsync(descriptor)
         finally:

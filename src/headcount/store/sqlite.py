@@ -392,11 +392,24 @@ def create_private(path: Path) -> None:
     """Create a file that only its owner may read, if there is none. SQLite gives its side files the same mode."""
     with suppress(FileExistsError):
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            give_to_owner(descriptor, path)
+            os.close(descriptor)
         except FileExistsError:
             raise
         except OSError as error:
             raise _not_writable(path, (error.strerror or str(error)).lower()) from error
+
+
+def give_to_owner(descriptor: int, path: Path) -> None:
+    """Give a new file to the owner of its directory if root created it.
+
+    Otherwise the service could not open what a command of root wrote beside its database. SQLite does the same for its side files.
+    """
+    if os.geteuid() == 0:
+        directory = path.absolute().parent.stat()
+        if (directory.st_uid, directory.st_gid) != (0, 0):
+            os.fchown(descriptor, directory.st_uid, directory.st_gid)
 
 
 def _lock(file: int, kind: int) -> bool:
