@@ -14,7 +14,7 @@ PACKAGES ?= deb image
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack image deb dist format upgrade-fixture clean
+.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check typescript docs docs-serve docs-reference screenshots mutate bench bench-cluster soak crash-test attack image deb dist format upgrade-fixture clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,10 @@ check: $(STAMP) docs  ## run linters, types, import layers, the prose lint, and 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_layout.py tests/test_docs.py tests/test_prose.py
+
+typescript: $(STAMP)  ## generate the types of the TypeScript client from the OpenAPI document, and build it in clients/typescript/dist
+	@tests/install_node.sh
+	@cd tests && ../$(BIN)/python -m support.typescript_client
 
 docs: $(STAMP)  ## build the documentation site in build/site; fails on a broken link or anchor, or an unlisted page
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean

@@ -1,6 +1,7 @@
 """The OpenAPI document of the routes, for tests."""
 
 from copy import deepcopy
+from importlib.metadata import version
 
 from headcount.http import openapi
 from headcount.http.app import OPERATIONS
@@ -48,3 +49,8 @@ def with_accepted_spellings(document):
                 if len(accepted) > 1 or accepted[0] is BOOLEAN:
                     param["schema"] = {"anyOf": accepted}
     return document
+
+
+def of_this_version():
+    """The document as `GET /openapi.json` answers it, with the default settings."""
+    return openapi.document("/v1", version("headcount"), OPERATIONS)
