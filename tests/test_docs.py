@@ -5,6 +5,8 @@ import io
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from contextlib import closing
 from pathlib import Path
@@ -344,3 +346,31 @@ def test_the_page_for_data_protection_officers_has_every_table_of_the_database()
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
     described = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert described == set(re.findall(r"^create table (\w+)", schema, re.MULTILINE))
+
+
+# What language models read.
+
+
+@pytest.mark.process
+def test_the_site_has_every_page_as_markdown_in_an_index_and_in_one_file(tmp_path):
+    """llms.txt lists each page once with its title, and links of both files lead to files of the site."""
+    site = tmp_path / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(site)]
+    subprocess.run(command, cwd=ROOT, env={"NO_MKDOCS_2_WARNING": "1"}, check=True, timeout=120)
+    index, full = ((site / name).read_text() for name in ("llms.txt", "llms-full.txt"))
+    assert re.match(r"# Headcount\n\n> .+\n\n", index)
+    listed = re.findall(r"^- \[(.+)\]\((.+?\.md)\)(?:: .+)?$", index, re.MULTILINE)
+    pages = sorted(str(path.relative_to(site)) for path in site.rglob("*.md"))
+    assert sorted(path for _, path in listed) == pages
+    assert len(pages) == len([page for page in site.rglob("*.html") if page.name != "404.html"])
+    for title, path in listed:
+        assert (site / path).read_text().lstrip().startswith(f"# {title}\n")
+    assert sorted(re.findall(r"^<!-- (\S+\.md) -->$", full, re.MULTILINE)) == pages
+    assert index.rindex("## Optional") > index.index("(reference/rules.md)")
+    for text in (index, full):
+        for target in re.findall(r"(?<!!)\[[^\]\n]*\]\((?!\w+:|#)([^)#\s]+)", without_code(text)):
+            assert (site / target).is_file(), target
+
+
+def without_code(text):
+    return re.sub(r"^ *```.*?^ *```|`[^`\n]*`", "", text, flags=re.DOTALL | re.MULTILINE)

@@ -111,6 +111,24 @@ def test_every_operation_states_its_availability_and_has_a_verb():
             assert operation["tags"][0] in TAGS
 
 
+def test_the_index_lists_every_operation_once_with_a_link_to_its_section():
+    documented = document("/v1")
+    lines = re.findall(
+        r"^- \[(\w+)\]\(docs#(\w+)\): `([A-Z]+) /v1(/\S+)`\. (.+)\.$",
+        openapi_page.index("/v1", "1.2.3", documented),
+        re.MULTILINE,
+    )
+    page = openapi_page.page("/v1", "1.2.3", documented)
+    assert all(f'<section id="{anchor}"' in page for _, anchor, *_ in lines)
+    assert sorted(
+        (name, method.lower(), path, summary) for name, _, method, path, summary in lines
+    ) == sorted(
+        (operation["operationId"], method, path, operation["summary"])
+        for path, methods in documented["paths"].items()
+        for method, operation in methods.items()
+    )
+
+
 def test_the_page_shows_methods_in_upper_case():
     page = openapi_page.page("/v1", "1.2.3", document("/v1"))
     assert '<b class="patch">PATCH</b>' in page

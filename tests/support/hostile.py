@@ -131,6 +131,7 @@ class Hostile:
             "/version",
             "/metrics",
             "/docs",
+            "/llms.txt",
             "/",
             "/nowhere",
         ]

@@ -146,6 +146,7 @@ def _open_routes(parts: Parts) -> list[Route]:
     document = openapi.document(parts.prefix, parts.version, OPERATIONS)
     document_json = encode(document)
     page = openapi_page.page(parts.prefix, parts.version, document)
+    index = openapi_page.index(parts.prefix, parts.version, document)
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -167,6 +168,9 @@ def _open_routes(parts: Parts) -> list[Route]:
     async def docs(_: Request) -> Response:
         return HTMLResponse(page)
 
+    async def llms_txt(_: Request) -> Response:
+        return PlainTextResponse(index)
+
     async def root(_: Request) -> Response:
         return RedirectResponse("dashboard")
 
@@ -177,6 +181,7 @@ def _open_routes(parts: Parts) -> list[Route]:
         "/version": version,
         "/openapi.json": openapi_json,
         "/docs": docs,
+        "/llms.txt": llms_txt,
         "/": root,
     }
     return [_mounted(Route(path, handler), "") for path, handler in handlers.items()]

@@ -1,4 +1,4 @@
-"""The OpenAPI document as a page to read.
+"""The OpenAPI document as a page to read, and as an index for language models (llmstxt.org).
 
 Responsible for HTML with its own style, which loads nothing from elsewhere. It must not know operations beyond the
 document.
@@ -46,10 +46,7 @@ _SEARCH_FORM: Final = (
 def page(prefix: str, version: str, document: Mapping[str, Any]) -> str:
     """Return the page of a document."""
     style = (files("headcount.http") / "openapi.css").read_text("utf-8")
-    groups: dict[str, list[tuple[str, str, Schema]]] = {}
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            groups.setdefault(operation["tags"][0], []).append((prefix + path, method.upper(), operation))
+    groups = _groups(prefix, document)
     schemas = document["components"]["schemas"]
     return "\n".join(
         [
@@ -66,6 +63,31 @@ def page(prefix: str, version: str, document: Mapping[str, Any]) -> str:
             f"</main><script>{_SEARCH}</script></body></html>",
         ]
     )
+
+
+def index(prefix: str, version: str, document: Mapping[str, Any]) -> str:
+    """Return llms.txt: each operation of a document with a link to its place on the page."""
+    parts = [
+        f"# {TITLE} API {version}",
+        f"> {ABOUT}",
+        "Send your API key with every request: `Authorization: Bearer KEY`. [OpenAPI document](openapi.json).",
+    ]
+    for tag, operations in _groups(prefix, document).items():
+        lines = [
+            f"- [{operation['operationId']}](docs#{operation['operationId']}): `{method} {path}`. {operation['summary']}."
+            for path, method, operation in operations
+        ]
+        parts.append("\n".join([f"## {tag}", "", *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _groups(prefix: str, document: Mapping[str, Any]) -> dict[str, list[tuple[str, str, Schema]]]:
+    """Return path, method and description of each operation by its tag."""
+    groups: dict[str, list[tuple[str, str, Schema]]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            groups.setdefault(operation["tags"][0], []).append((prefix + path, method.upper(), operation))
+    return groups
 
 
 def _link_group(tag: str, operations: Iterable[tuple[str, str, Schema]]) -> str:

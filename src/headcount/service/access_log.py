@@ -194,7 +194,7 @@ PAGES: Final[Mapping[str, Rule | None]] = {
 }
 """The pages of the dashboard by method and path, in the same form."""
 
-OPEN: Final = ("/", "/healthz", "/readyz", "/metrics", "/version", "/openapi.json", "/docs")
+OPEN: Final = ("/", "/healthz", "/readyz", "/metrics", "/version", "/openapi.json", "/docs", "/llms.txt")
 """Routes that need no key and show no meetings."""
 _OTHER: Final = Rule(Action.OTHER)
 

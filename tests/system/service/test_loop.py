@@ -58,6 +58,7 @@ async def requests(service, key):
             ("/readyz", "GET"),
             ("/metrics", "GET"),
             ("/version", "GET"),
+            ("/llms.txt", "GET"),
             ("/v1/ingest/jitsi/x", "POST"),
             *((f"/v1{path}", way.upper()) for path, ways in api.items() for way in ways),
             *((path, way) for path in paths_of_pages() for way in ("GET", "POST") if "sign-out" not in path),
