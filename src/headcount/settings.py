@@ -465,7 +465,12 @@ def _value(
             _require_unit(setting, value)
         return setting.kind.read(value), origin
     except ValueError as error:
-        raise BadInput(f"{error}, got {mask_password(repr(value))}", where=origin) from error
+        hint = ""
+        if origin == "HEADCOUNT_PORT" and str(value).startswith("tcp://"):
+            hint = (
+                ". Kubernetes sets this variable for a service named headcount: set enableServiceLinks: false"
+            )
+        raise BadInput(f"{error}, got {mask_password(repr(value))}{hint}", where=origin) from error
 
 
 def _variable(setting: Setting, variables: Mapping[str, str]) -> tuple[str, str] | None:

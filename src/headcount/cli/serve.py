@@ -1,10 +1,11 @@
 """Commands that run the server, and what they print at the start."""
 
 import os
+import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -210,6 +211,7 @@ def _announce(settings: Settings, sentence: str, **context: str) -> None:
 @contextmanager
 def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
     """Yield a started service and its server; stop both afterwards."""
+    signal.signal(signal.SIGTERM, _end)
     from headcount.server.server import Server  # noqa: PLC0415 - likewise
     from headcount.service.container import Service  # noqa: PLC0415 - likewise
     from headcount.telemetry.logging import as_json, set_up_logging  # noqa: PLC0415 - help does not need it
@@ -229,6 +231,11 @@ def _serving(settings: Settings) -> "Iterator[tuple[Service, Server]]":
             raise
         echo(as_json(str(error), level="critical"), err=True)
         sys.exit(2)
+
+
+def _end(*_: object) -> NoReturn:
+    """End a start that is in progress. The first process of a container ignores signals without a handler."""
+    raise SystemExit(0)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -5,6 +5,7 @@ Positions are assigned under a lock, so that entries commit in their order and a
 Responsible for connections and their errors. Must not know the tables.
 """
 
+import logging
 import select
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from headcount.store.database import Encryption, StoreBusy, StoreError, StoreRejected, mask_password
 from headcount.store.encryption import Keyring
@@ -158,7 +159,20 @@ class PostgresDatabase:
             open=False,
         )
         with _translated_errors(self.url):
+            self._open()
+
+    def _open(self) -> None:
+        """Open the pool. Raise the error of one more connection if there is none in time: the pool only logs what prevents them."""
+        pool_log = logging.getLogger("psycopg.pool")
+        pool_log.setLevel(logging.ERROR)
+        try:
             self._pool.open(wait=True, timeout=_TIMEOUT_S)
+        except PoolTimeout:
+            self._pool.close()
+            psycopg.connect(self.address, connect_timeout=_TIMEOUT_S // 2).close()
+            raise
+        finally:
+            pool_log.setLevel(logging.NOTSET)
 
     @property
     def reconnects(self) -> int:

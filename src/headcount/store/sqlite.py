@@ -438,8 +438,23 @@ def to_read(path: Path) -> str:
     return f"file:{_quoted(path)}?{'immutable=1' if is_immutable else 'mode=ro'}"
 
 
-def _not_writable(path: Path | str, why: str) -> StoreError:
-    return StoreError(f"{why}: check that the file and its directory can be written", where=str(path))
+def _not_writable(path: Path, why: str) -> StoreError:
+    return StoreError(
+        f"{why}: check that the file and its directory can be written{_obstacle(path)}",
+        where=str(path.absolute()),
+    )
+
+
+def _obstacle(path: Path) -> str:
+    """Return what prevents writing a file, in parentheses; '' if that cannot be seen."""
+    folder = path.absolute().parent
+    for place in (path, folder):
+        with suppress(OSError):
+            if os.statvfs(place).f_flag & os.ST_RDONLY:
+                return f" ({folder} is on a read-only file system)"
+            if not os.access(place, os.W_OK):
+                return f" ({place.absolute()} belongs to user {place.stat().st_uid}, and this process is user {os.geteuid()})"
+    return "" if folder.exists() else f" ({folder} does not exist)"
 
 
 def _quoted(path: Path) -> str:
