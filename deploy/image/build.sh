@@ -4,7 +4,7 @@
 # The same sources, base and wheels give the same bytes. Variables:
 #   BASE=IMAGE      base image with Python and its venv module (default: that of the Containerfile)
 #   EXTRAS=a,b      extras of the package (default: postgres)
-#   WHEELS=3.13     download the dependencies for this Python here, so that the build itself needs no network
+#   WHEELS=3.13     download the dependencies for this Python here, so that the build itself needs no network; or a folder that has them
 #   ENGINE=NAME     buildah, podman or docker (default: the first that exists)
 #   OUTPUT=FILE     where the archive is written; empty for none
 set -euo pipefail
@@ -26,7 +26,9 @@ trap 'rm -rf "$context"' EXIT
 tar -C "$root" --exclude=__pycache__ --exclude='*.pyc' --exclude='*.whl' -c \
   Containerfile .dockerignore pyproject.toml constraints.txt README.md LICENSE src deploy/image | tar -C "$context" --no-same-owner -x
 chmod -R u=rwX,go=rX "$context"
-if [ -n "${WHEELS:-}" ]; then
+if [ -d "${WHEELS:-}" ]; then
+  cp "$WHEELS"/*.whl "$context/deploy/image/wheels"
+elif [ -n "${WHEELS:-}" ]; then
   "${PYTHON:-python3}" "$root/deploy/image/wheels.py" "$WHEELS" "${EXTRAS-postgres}" "$context/deploy/image/wheels"
 fi
 
@@ -42,7 +44,7 @@ case $engine in
     # The format of Docker knows health checks, that of OCI does not.
     build=("$engine" build)
     if [ "$engine" = buildah ]; then build=(buildah build --isolation chroot); fi
-    "${build[@]}" --quiet --format docker --layers --timestamp "$SOURCE_DATE_EPOCH" --tag "$image" "${arguments[@]}" \
+    "${build[@]}" --quiet --format docker --layers=false --timestamp "$SOURCE_DATE_EPOCH" --tag "$image" "${arguments[@]}" \
       "$@" --file "$context/Containerfile" "$context" > /dev/null
     ;;
 esac
