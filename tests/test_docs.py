@@ -35,7 +35,7 @@ FILES = (ROOT / "docs/reference/files.md").read_text()
 SETTINGS = (ROOT / "docs/reference/settings.md").read_text()
 STAY = re.compile(r"([A-Z]) (\d+)–(\d+)")
 OF_A_MACHINE = re.compile(
-    r"(?<![\w.:])/(?:work|home|root|tmp|usr|opt|var|mnt|Users)/(?!(?:lib/(?:private/|systemd/system/)?|(?:local/)?bin/|backups/)?headcount|lib/private`|bigbluebutton)|\.\./shared|localhost"
+    r"(?<![\w.:])/(?:work|home|root|tmp|usr|opt|var|mnt|Users)/(?!(?:lib/(?:private/|systemd/system/)?|(?:local/)?bin/|backups/)?headcount|lib/private`|bigbluebutton)|\.\./shared|localhost(?!/headcount:)"
 )
 
 
