@@ -105,6 +105,7 @@ bench: $(STAMP)  ## run all benchmarks, and print their tables and that of the k
 	$(BIN)/python bench/ingest_postgres.py
 	$(BIN)/python bench/query_api.py
 	$(BIN)/python bench/query_datasette.py
+	$(BIN)/python bench/mcp_tools.py
 	$(BIN)/python bench/attribute_lists.py
 	$(BIN)/python bench/access_log.py
 	$(BIN)/python bench/usage.py

@@ -59,6 +59,7 @@ FIGURES = {
     "min_duration": Figure("`/meetings?min_duration=60`, 1 M meetings", "100–116", 20, "ms"),
     "access_log_meeting": Figure("reads of one meeting: CPU time with the access log, against without", "–", 1.03, "times"),
     "access_log_list": Figure("lists of 100 meetings: the same", "–", 1.03, "times"),
+    "mcp": Figure("slowest MCP tool, p99, 1 M meetings", "–", 100, "ms"),
     "datasette": _at_least("100 meetings with participants, against Datasette over HTTP", "1.8", 4, "times"),
     "erasure": Figure("erasing a person with 10,000 stays, while serving", "–", 10, "s"),
     "webhooks": _at_least("messages to 100 endpoints, against the bare client", "0.68", 0.8, "times"),

@@ -24,6 +24,7 @@ SMALL = {
     "large_room.py": "--people 2000 --seconds 1 --runs 1",
     "late_events.py": "--events 2000 --people 2000",
     "live_kernel.py": "--stays 2000 --runs 1",
+    "mcp_tools.py": "--meetings 400 --calls 3",
     "query_api.py": "--meetings 400",
     "run.py": "--events 20000 --large 0 --runs 1 --no-small --no-live",
     "sources.py": "--seconds 0.01 --runs 1",

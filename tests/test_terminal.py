@@ -248,7 +248,7 @@ COMMANDS = {
 SHOWS_NAMES = [
     ("key", "list"), ("source", "list"), ("source", "dead-letters", "list"), ("source", "poll"), ("webhook", "deliveries"),
 ]  # fmt: skip
-SERVERS = {("serve",), ("webhook", "listen"), ("cluster", "run")}
+SERVERS = {("serve",), ("mcp",), ("webhook", "listen"), ("cluster", "run")}
 
 
 def commands(group=main, before=()):

@@ -119,6 +119,7 @@ CREATES = {"serve", "demo", "import", "restore"}
 WITHOUT_A_DATABASE = {"sessionize", "explain", "timeline", "attendance", "config", "completion"}
 WITHOUT_AN_EXISTING_ONE = {
     ("webhook", "listen"),
+    ("mcp",),
     ("cluster", "run"),
     ("cluster", "backfill"),
     ("cluster", "compact"),

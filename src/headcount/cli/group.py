@@ -21,7 +21,7 @@ _INTERRUPTED = 130
 _WIDTH: Final = 100
 """Help is wrapped at the width of the terminal, and at this width in a wide one."""
 SECTIONS: Final = {
-    "Run": ("serve", "demo", "login-link", "cluster"),
+    "Run": ("serve", "demo", "mcp", "login-link", "cluster"),
     "Files": ("sessionize", "attendance", "explain", "timeline"),
     "Data": ("import", "export", "backup", "restore", "rebuild", "migrate"),
     "Administration": ("key", "source", "webhook", "privacy", "encryption", "config"),
@@ -37,6 +37,7 @@ MODULES: Final = {
     "attendance": ("attendance",),
     "serve": ("serve",),
     "demo": ("serve",),
+    "mcp": ("mcp",),
     "login-link": ("serve",),
     "config": ("serve",),
     "cluster": ("cluster",),

@@ -212,6 +212,7 @@ def read_rooms(recorder):
     send("getRoom", status=404, room="never used")
     send("listQuarantinedRooms")
     send("getCompleteness")
+    send("getKey")
     recorder.stream(last_event_id="0")
 
 
