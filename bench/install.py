@@ -90,7 +90,7 @@ def environment(product: Product, folder: Path) -> dict[str, str]:
     }
     return kept | {
         "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(product.wheels), "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "UV_NO_CONFIG": "1", "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(product.wheels), "UV_CACHE_DIR": str(folder / "cache"),
+        "UV_NO_CONFIG": "1", "UV_OFFLINE": "1", "UV_FIND_LINKS": str(product.wheels), "UV_CACHE_DIR": str(folder / "cache"),
         "UV_PYTHON_DOWNLOADS": "never",
     }  # fmt: skip
 
