@@ -50,6 +50,7 @@ test: $(STAMP)  ## run all tests; installs PostgreSQL, browsers, Node.js librari
 	@tests/install_servers.sh
 	@tests/install_containers.sh
 	@tests/install_deploy.sh
+	@tests/install_duckdb.sh
 	@tests/install_node.sh
 	@tests/install_pythons.sh
 	@tests/install_monitoring.sh

@@ -184,7 +184,7 @@ COMMANDS = {
     ("attendance",): [("@events.ndjson", "--roster", "@no-such-\x1b[31m.csv", *ROOM)],
     ("tour",): [],
     ("import",): [("@bad.ndjson",), ("@events.ndjson",), ("@log.jsonl", "--source", "generic"), ("@log.jsonl", "--source", "generic", "--skip-invalid"), ("@x", "--source", NASTY)],
-    ("export",): [("-o", "@out\x1b[31m")],
+    ("export",): [("-o", "@out\x1b[31m"), ("-o", "@set\x1b[31m", "--since", "last"), ("-o", "@set\x1b[31m", "--since", NASTY)],
     ("rebuild",): [("--check",)],
     ("migrate",): [("--check",)],
     ("backup",): [("-o", "@back\x1b[31mup")],

@@ -19,7 +19,7 @@ DAY = 24 * HOUR
 
 class ChangingLife:
     """Rooms from `since` on. Their entries are received in rounds; in between, the engine restarts, people are erased, names expire,
-    and meetings are deleted. Deadlines pass without entries at the end of each round."""
+    and meetings are deleted. After some rounds, time passes without entries."""
 
     def __init__(self, store, seed, since, *, rooms=5, hours=8, expires=True):
         self.store, self.chance, self.since = store, Random(seed), since
@@ -43,9 +43,12 @@ class ChangingLife:
             self.store.log.append([self.entries[start:end]])
             start = end
             self.disturb(now)
-            now += self.chance.choice((0, 0, 20 * MINUTE))
             self.work(now, self.chance.choice((4, 6, 1_000)))
             yield now
+            if self.chance.random() < 0.4:
+                now += self.chance.choice((5_000, 40_000, 12 * MINUTE))
+                self.work(now, 1_000)
+                yield now
         if self.expires:
             self.store.retention.set_rule(new_rule(DOMAIN, "room-0", 1, 2, 2, 0))
         for day in (1, 3, 6):

@@ -42,7 +42,7 @@ MODULES: Final = {
     "config": ("serve",),
     "cluster": ("cluster",),
     "import": ("transfer",),
-    "export": ("transfer",),
+    "export": ("exports",),
     "backup": ("store",),
     "restore": ("store",),
     "rebuild": ("store",),

@@ -60,7 +60,7 @@ def export_person(
     Name the person by one of --user, --participant and --attribute. The export has one JSON file, a CSV file for each table,
     and a description of all columns. Data of other people is excluded. On a cluster, name the archive with --archive.
     """
-    from headcount.cli.transfer import with_history  # noqa: PLC0415 - help does not need it
+    from headcount.cli.exports import with_history  # noqa: PLC0415 - help does not need it
     from headcount.maintenance.person_export import PersonExport, write_person  # noqa: PLC0415 - help does not need it
     from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
     from headcount.store.data_subjects import parse_selector  # noqa: PLC0415 - likewise

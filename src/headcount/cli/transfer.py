@@ -1,10 +1,7 @@
-"""Commands that move data: import from files of events or vendors' exports, and export."""
+"""Import from files of events or vendors' exports."""
 
-import time
 from collections import Counter
-from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,9 +12,7 @@ from headcount.cli.console import echo, emit, is_quiet, json_option, note, rfc33
 from headcount.cli.file_options import Mapping, prepare_arrow, progress_bar, with_mapping
 from headcount.cli.group import main
 from headcount.cli.options import (
-    existing_store,
     name_database,
-    record_read,
     with_settings,
     with_topic,
 )
@@ -33,8 +28,6 @@ if TYPE_CHECKING:
     from headcount.store.open import Store
 
 _SHOWN_ERRORS: Final = 5
-_ARCHIVE_TIMEOUT_S: Final = 180.0
-_ARCHIVE_PAUSE_S: Final = 5.0
 
 
 @main.command(
@@ -174,84 +167,6 @@ def _remove_if_empty(store: "Store") -> None:
         store.close()
         for path in (*companions(database.path), database.path):
             path.unlink(missing_ok=True)
-
-
-@main.command(
-    "export",
-    examples=[
-        "headcount export --output export/",
-        "headcount export -o export/ --domain acme --format csv",
-    ],
-)
-@click.option(
-    "-o",
-    "--output",
-    "out",
-    required=True,
-    metavar="DIR",
-    help="Directory to write the files into.",
-)
-@click.option(
-    "--format",
-    "fmt",
-    type=click.Choice(["parquet", "csv", "ndjson"]),
-    default="parquet",
-    help="File format.  [default: parquet]",
-)
-@json_option
-@with_settings("database", "domain", "archive")
-def export(*, out: str, settings: Settings, fmt: str, as_json: bool) -> None:
-    """Export all events, meetings and participants of a domain to files.
-
-    On a cluster, the events are in the archive of the live query: name it with --archive. The export waits until the archive
-    has all events that are processed now.
-    """
-    from headcount.maintenance.export import export_domain  # noqa: PLC0415 - only this command needs it
-    from headcount.service.runtime import new_clock  # noqa: PLC0415 - likewise
-
-    store = with_history(existing_store(settings, read_only=True), settings["archive"])
-    paths = export_domain(store, settings["domain"], out, fmt, new_clock().now())
-    store.close()
-    record_read(settings, "export")
-    if as_json:
-        emit({"domain": settings["domain"], "format": fmt, "files": [str(path) for path in paths]})
-    else:
-        echo(*(str(path) for path in paths))
-
-
-def with_history(store: "Store", archive: str) -> "Store":
-    """Return the store with the history of its cluster. Raise `BadInput` if that needs an archive."""
-    from headcount.service.logs import cluster_history  # noqa: PLC0415 - only this command needs it
-    from headcount.store.shard_sink import ShardSink  # noqa: PLC0415 - likewise
-
-    if not archive and ShardSink(store.database).progress() is not None:
-        raise BadInput(
-            "a live query on a cluster processes the events of this database, so its log is not complete: name the archive"
-            " of the query with --archive"
-        )
-    if not archive:
-        return store
-    history = cluster_history(store.database, archive)
-    _wait_for_archive(
-        {number: one.next_offset for number, one in ShardSink(store.database).shards().items()}, archive
-    )
-    return replace(store, history=history)
-
-
-def _wait_for_archive(offsets: MappingType[int, int], location: str) -> None:
-    """Wait until an archive has what was processed. Raise `BadInput` if it does not get it."""
-    from headcount.store.archive import Archive  # noqa: PLC0415 - loads Arrow
-
-    archive, until = Archive(location), time.monotonic() + _ARCHIVE_TIMEOUT_S
-    while not archive.has(offsets):
-        if time.monotonic() > until:
-            raise BadInput(
-                "the archive does not have all events that were processed. Is it that of this database, and does the live"
-                " query run? 'headcount cluster status' shows that",
-                where=location,
-            )
-        note("Waiting for the archive, which is a minute behind ...")
-        time.sleep(_ARCHIVE_PAUSE_S)
 
 
 def _new_or_existing(settings: Settings) -> "Store":

@@ -58,23 +58,19 @@ def _pages(store: Store, domain: str, now: Ms) -> Iterator[list[tuple[MeetingRow
         after = rows[-1]
 
 
+def meeting_row(row: MeetingRow, entries: list[Entry], now: Ms) -> tuple[Any, ...]:
+    """Return a meeting with these entries as a row of `MEETINGS`. What is ongoing lasts until `now`."""
+    participant_ms = sum((now if entry.leave is None else entry.leave) - entry.join for entry in entries)
+    ongoing = row.end is None
+    return (
+        row.id, row.domain, row.room, row.start, row.end, ongoing, row.max_participants, len(entries), participant_ms,
+    )  # fmt: skip
+
+
 def _meetings(store: Store, domain: str, now: Ms) -> Iterator[tuple[Any, ...]]:
     for page in _pages(store, domain, now):
         for row, entries in page:
-            participant_ms = sum(
-                (now if entry.leave is None else entry.leave) - entry.join for entry in entries
-            )
-            yield (
-                row.id,
-                row.domain,
-                row.room,
-                row.start,
-                row.end,
-                row.end is None,
-                row.max_participants,
-                len(entries),
-                participant_ms,
-            )
+            yield meeting_row(row, entries, now)
 
 
 def _participants(store: Store, domain: str, now: Ms) -> Iterator[Rows]:

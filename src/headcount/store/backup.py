@@ -94,6 +94,7 @@ def restore(
         digest = _break_seal(temporary, file, progress)
         progress(_DIGEST_ENDS, "comparing the tables with the log")
         check(temporary)
+        _note_restoration(temporary)
         _put_in_place(temporary, target)
     finally:
         _remove(temporary)
@@ -189,6 +190,15 @@ def log_digest(connection: sqlite3.Connection, progress: Progress = _silent) -> 
         share = some[-1][0] / end
         progress(_CHECKING_ENDS + (_DIGEST_ENDS - _CHECKING_ENDS) * share, "computing the digest of the log")
     return LogDigest(entries, end, digest.hexdigest())
+
+
+def _note_restoration(temporary: Path) -> None:
+    """Record that the tables are those of an earlier time, so that an incremental export compares everything."""
+    try:
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as copy:
+            copy.execute(f"update engine_state set generation = {SqliteDatabase.dialect['now_ms']}")  # noqa: S608 - our own
+    except sqlite3.Error as error:
+        raise StoreError(f"the copy cannot be written: {error}", where=str(temporary.parent)) from error
 
 
 def _temporary(target: Path) -> Path:

@@ -123,6 +123,11 @@ def clear_tables(connection: Connection) -> None:
         connection.run_text(f"delete from {table}")  # noqa: S608 - our own
 
 
+def note_replacement(database: Database, connection: Connection) -> None:
+    """Record that the tables are others now, so that an incremental export compares everything."""
+    connection.run_text(f"update engine_state set generation = {database.dialect['now_ms']}")  # noqa: S608 - our own
+
+
 def replace_tables(source: Database, target: Database) -> None:
     """Replace the projections of a store by those of another one, atomically."""
     with source.reading() as reader, target.writing() as connection:
@@ -133,6 +138,7 @@ def replace_tables(source: Database, target: Database) -> None:
         connection.run_text("delete from pending_rollups")
         cursor, _ = reader.row("select_cursor") or (0, 0)
         connection.run("set_cursor", cursor=cursor)
+        note_replacement(target, connection)
 
 
 def _pairs(one: Connection, other: Connection, table: str) -> Iterator[tuple[Any, Any]]:

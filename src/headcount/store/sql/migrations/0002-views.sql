@@ -14,14 +14,14 @@ select
   m.end_ms is null as ongoing,
   m.max_participants,
   (
-    select count(*)
+    select count(1)
     from stays as s
     where s.domain = m.domain
       and s.room = m.room
       and s.join_ms >= m.start_ms
       and s.join_ms < coalesce(m.end_ms, 4611686018427387904)
   ) + (
-    select count(*)
+    select count(1)
     from stays as c
     where c.domain = m.domain
       and c.room = m.room
@@ -144,17 +144,17 @@ computed_hours (domain, room, first_hour, end_hour) as (
   from computed_meetings
   where ongoing = 1
 ),
-boundaries (domain, id, at_ms, end_ms) as (
-  select domain, id, (start_ms / 900000 + 1) * 900000, end_ms
+boundaries (domain, room, id, ongoing, at_ms, end_ms) as (
+  select domain, room, id, ongoing, (start_ms / 900000 + 1) * 900000, end_ms
   from computed_meetings
   where (start_ms / 900000 + 1) * 900000 < end_ms
   union all
-  select domain, id, at_ms + 900000, end_ms
+  select domain, room, id, ongoing, at_ms + 900000, end_ms
   from boundaries
   where at_ms + 900000 < end_ms
 ),
-entries (domain, id, join_ms, leave_ms) as (
-  select m.domain, m.id, s.join_ms, {least}(m.end_ms, coalesce(s.leave_ms, m.end_ms))
+entries (domain, room, id, ongoing, join_ms, leave_ms) as (
+  select m.domain, m.room, m.id, m.ongoing, s.join_ms, {least}(m.end_ms, coalesce(s.leave_ms, m.end_ms))
   from computed_meetings as m
   join stays as s
     on s.domain = m.domain
@@ -162,7 +162,7 @@ entries (domain, id, join_ms, leave_ms) as (
     and s.join_ms >= m.start_ms
     and s.join_ms < m.end_ms
   union all
-  select m.domain, m.id, m.start_ms, {least}(m.end_ms, coalesce(s.leave_ms, m.end_ms))
+  select m.domain, m.room, m.id, m.ongoing, m.start_ms, {least}(m.end_ms, coalesce(s.leave_ms, m.end_ms))
   from computed_meetings as m
   join meetings as k on k.domain = m.domain and k.id = m.id
   join stays as s
@@ -172,20 +172,23 @@ entries (domain, id, join_ms, leave_ms) as (
     and s.participant_id = k.carried_participant_id
     and (s.leave_ms is null or s.leave_ms > k.start_ms)
 ),
-changes (domain, id, at_ms, difference) as (
-  select domain, id, join_ms, 1 from entries
+changes (domain, room, id, ongoing, at_ms, difference) as (
+  select domain, room, id, ongoing, join_ms, 1 from entries
   union all
-  select domain, id, leave_ms, -1 from entries
+  select domain, room, id, ongoing, leave_ms, -1 from entries
   union all
-  select domain, id, at_ms, 0 from boundaries
+  select domain, room, id, ongoing, at_ms, 0 from boundaries
 ),
-steps (domain, id, at_ms, difference) as (
-  select domain, id, at_ms, sum(difference) from changes group by domain, id, at_ms
+steps (domain, room, id, ongoing, at_ms, difference) as (
+  select domain, room, id, ongoing, at_ms, sum(difference)
+  from changes
+  group by domain, room, id, ongoing, at_ms
 ),
-present (domain, id, at_ms, until_ms, participants) as (
+present (domain, room, ongoing, at_ms, until_ms, participants) as (
   select
     domain,
-    id,
+    room,
+    ongoing,
     at_ms,
     lead(at_ms) over (partition by domain, id order by at_ms),
     sum(difference) over (partition by domain, id order by at_ms)
@@ -195,10 +198,9 @@ computed (domain, room, ongoing, quarter, meetings, participant_ms, peak_partici
   select domain, room, ongoing, start_ms / 900000, 1, 0, 0
   from computed_meetings
   union all
-  select m.domain, m.room, m.ongoing, p.at_ms / 900000, 0, p.participants * (p.until_ms - p.at_ms), p.participants
-  from present as p
-  join computed_meetings as m on m.domain = p.domain and m.id = p.id
-  where p.participants > 0
+  select domain, room, ongoing, at_ms / 900000, 0, participants * (until_ms - at_ms), participants
+  from present
+  where participants > 0
 ),
 parts (domain, room, quarter, meetings, participant_ms, peak_participants) as (
   select distinct q.domain, q.room, q.quarter, q.meetings, q.participant_ms, q.peak_participants
