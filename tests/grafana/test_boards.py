@@ -1,12 +1,16 @@
 """The dashboards are well formed: identifiers, data sources, positions, units, texts, and links."""
 
+import copy
 import itertools
 import re
+import subprocess
 
 import pytest
 import yaml
 
+from support.generated_clients import NODE, require_node_packages
 from support.grafana import BOARDS, FOLDER, VARIABLE, panels, variables
+from support.grafana_types import as_typescript
 
 GRAPHS = ("timeseries", "stat", "state-timeline", "barchart", "bargauge", "piechart", "heatmap")
 BUILT_IN = re.compile(r"__(?:rate_interval|unixEpochFilter|all)$")
@@ -101,7 +105,9 @@ def test_the_boards_find_each_other():
 
 def test_the_compose_file_mounts_what_is_there_and_grafana_gets_every_variable_of_its_sources():
     services = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
-    mounts = [volume for service in services.values() for volume in service["volumes"] if volume[0] == "."]
+    mounts = [
+        volume for service in services.values() for volume in service.get("volumes", ()) if volume[0] == "."
+    ]
     assert len(mounts) >= 3
     for mount in mounts:
         assert (FOLDER / mount.partition(":")[0]).is_dir(), mount
@@ -117,3 +123,25 @@ def test_the_boards_take_the_kinds_of_data_sources_that_are_provisioned():
     sources = yaml.safe_load((FOLDER / "provisioning/datasources/headcount.yaml").read_text())["datasources"]
     asked = {variables(board)["datasource"]["query"] for board in BOARDS.values()}
     assert asked == {source["type"] for source in sources}
+
+
+@pytest.mark.process
+def test_the_types_that_grafana_publishes_know_every_key_and_value(tmp_path):
+    assert compiled(tmp_path, BOARDS.values()) == ""
+    first = copy.deepcopy(next(iter(BOARDS.values())))
+    panels(first)[0]["options"]["graphMode"] = "volume"
+    assert '"volume"' in compiled(tmp_path, [first])
+
+
+def compiled(folder, boards):
+    """Return what the compiler reports of dashboards."""
+    require_node_packages()
+    (folder / "boards.ts").write_text(as_typescript(boards))
+    modules = folder / "node_modules"
+    if not modules.exists():
+        modules.symlink_to(NODE / "node_modules")
+    options = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2022"]
+    command = ["node", str(modules / "typescript/bin/tsc"), *options, "boards.ts"]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    ).stdout

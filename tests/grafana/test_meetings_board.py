@@ -19,7 +19,7 @@ BOARD = BOARDS["headcount-meetings"]
 QUERIES = {query.place: query.text for query in panel_queries(BOARD, "rawSql")}
 DAYS = 2
 DAY_S = 86_400
-GRANTS = re.search(r"```sql\n(create role analyst .*?)```", (ROOT / "docs/reference/sql-views.md").read_text(), re.DOTALL)[1]  # fmt: skip
+GRANTS = re.search(r"```sql\n(create role grafana .*?)```", (ROOT / "docs/how-to/grafana.md").read_text(), re.DOTALL)[1]  # fmt: skip
 
 
 @pytest.fixture
@@ -39,12 +39,12 @@ def demo(postgres, tmp_path):
         process.terminate()
         process.wait(PATIENCE_S)
     with psycopg.connect(
-        url.replace("headcount@", "analyst@"), autocommit=True, row_factory=dict_row
+        url.replace("headcount@", "grafana@"), autocommit=True, row_factory=dict_row
     ) as connection:
         yield connection
     with psycopg.connect(url, autocommit=True) as owner:
-        owner.execute("drop owned by analyst")
-        owner.execute("drop role analyst")
+        owner.execute("drop owned by grafana")
+        owner.execute("drop role grafana")
 
 
 def has_live_rooms(connection):

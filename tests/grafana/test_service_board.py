@@ -241,34 +241,38 @@ def label_values(prometheus, query):
 
 
 def require_sensible_numbers(monitored):
+    """A scrape may time out on a busy machine, so the current values are those of a moment at which all are right."""
     _, prometheus = monitored
-    values = {
-        place: prometheus.value(query) for place, query in board_queries() if is_single(prometheus, query)
+    expected = {
+        "Processes up, A": lambda value: value == 2,
+        "Leader, A": lambda value: value == 1,
+        "Participants, A": lambda value: value >= 5,
+        "Active rooms, A": lambda value: value >= 6,
+        "Engine lag, A": lambda value: 0 <= value < 30,
+        "Firing alerts, A": lambda value: value == 0,
+        "Disabled endpoints, A": lambda value: value == 1,
     }
-    assert values["Processes up, A"] == 2
-    assert values["Leader, A"] == 1
-    assert values["Participants, A"] >= 5
-    assert values["Active rooms, A"] >= 6
-    assert 0 <= values["Engine lag, A"] < 30
-    assert values["Firing alerts, A"] == 0
-    assert values["Disabled endpoints, A"] == 1
+    queries = dict(board_queries())
+
+    def wrong():
+        values = {place: prometheus.value(queries[place]) for place in expected}
+        return {
+            place: value for place, value in values.items() if value is None or not expected[place](value)
+        }
+
+    wait_until(lambda: not wrong(), message=lambda: str(wrong()))
     now = time.time()
     for place, query in board_queries():
         for series in prometheus.get("/query_range", query=query, start=now - 60, end=now, step=1)["result"]:
             assert all(value == "NaN" or float(value) >= 0 for _, value in series["values"]), place
     top = prometheus.value('max_over_time(sum(rate(headcount_events_total{result="duplicate"}[4s]))[2m:1s])')
-    assert 1 < top < 1_000
-
-
-def is_single(prometheus, query):
-    return len(prometheus.get("/query", query=query)["result"]) == 1
+    assert 0.1 < top < 1_000
 
 
 def require_alerts_of_states_and_counts_after_a_failover(monitored):
     deployment, prometheus = monitored
     expected = {"HeadcountSourceRejected", "HeadcountDeadLetters", "HeadcountWebhookDisabled"}
-    wait_until(lambda: prometheus.alerts() >= expected, message=lambda: str(prometheus.alerts()))
-    assert prometheus.alerts() == expected
+    wait_until(lambda: prometheus.alerts() == expected, message=lambda: str(prometheus.alerts()))
 
     rooms = deployment.services[0].client().get("/presence").json()
     participants = sum(len(room) for room in rooms.values())
