@@ -273,6 +273,13 @@ def test_a_key_that_cannot_be_used_is_refused_at_the_start(service):
         assert (process.returncode, problem in shown) == (code, True), shown
 
 
+def test_a_missing_package_is_reported_with_the_extra_to_install():
+    program = "import sys; sys.modules['mcp'] = None; from headcount.cli import run; sys.argv = ['headcount', 'mcp']; run()"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "('mcp' is missing): install them with pip install 'headcount[mcp]'" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("scopes", "allows_any", "problem"),
     [

@@ -10,7 +10,7 @@
 It imports nothing of the server.
 """
 
-from headcount.client.client import AsyncClient, Client
+from headcount.client.client import AsyncClient, AsyncEventStream, Client, EventStream
 from headcount.client.errors import (
     ApiError,
     ClientError,
@@ -33,11 +33,13 @@ from headcount.client.signatures import InvalidSignature, verify_webhook
 __all__ = [
     "ApiError",
     "AsyncClient",
+    "AsyncEventStream",
     "Client",
     "ClientError",
     "ConnectionFailed",
     "DeadlineExceeded",
     "Event",
+    "EventStream",
     "EventsMissed",
     "ExpectedUser",
     "Forbidden",
