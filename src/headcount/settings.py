@@ -33,7 +33,7 @@ _MAX_USAGE_ATTRIBUTES: Final = 16
 DEFAULT_TOPIC: Final = "headcount.events"
 SOURCE_VARIABLES: Final = "HEADCOUNT_SOURCE_"
 """Beginning of the variables that declare sources."""
-API_KEY_VARIABLE: Final = "HEADCOUNT_API_KEY"
+ADMIN_KEY_VARIABLE: Final = "HEADCOUNT_ADMIN_KEY"
 
 
 class Kind(NamedTuple):
@@ -316,7 +316,7 @@ class Settings:
     """Values, and the origin of each: `default`, the file, the variable or the flag.
 
     `sources` are the tables `[sources.NAME]` of the file, and `source_variables` the variables that declare sources; both are not
-    yet validated. `api_key` is a declared key and where it is from. It and `encryption_key` are from variables only: a flag would
+    yet validated. `admin_key` is a declared key and where it is from. It and `encryption_key` are from variables only: a flag would
     show them to other users of the machine, and a file of settings is often readable to them.
     """
 
@@ -324,7 +324,7 @@ class Settings:
     origins: Mapping[str, str]
     sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
     source_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    api_key: tuple[str, str] | None = field(default=None, repr=False)
+    admin_key: tuple[str, str] | None = field(default=None, repr=False)
     encryption_key: str = field(default="", repr=False)
 
     def __getitem__(self, name: str) -> Any:
@@ -422,7 +422,7 @@ def read_settings(
         origins,
         sources,
         {name: value for name, value in environment.items() if name.startswith(SOURCE_VARIABLES)},
-        read_variable(environment, API_KEY_VARIABLE),
+        read_variable(environment, ADMIN_KEY_VARIABLE),
         _encryption_key(environment, values, origins),
     )
 

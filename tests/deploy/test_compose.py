@@ -64,7 +64,7 @@ def test_beside_livekit_the_first_meeting_shows_without_any_other_step(tmp_path)
     found = services("compose.livekit.yaml")
     environment = found["headcount"]["environment"] | {
         "HEADCOUNT_SOURCE_LIVEKIT_POLL_INTERVAL_S": "1s",
-        "HEADCOUNT_API_KEY": API_KEY,
+        "HEADCOUNT_ADMIN_KEY": API_KEY,
         "HEADCOUNT_MIN_STAY_S": "0",
     }
     service = Composed(tmp_path, environment, **{"http://livekit:7880": vendor.url}).start()
@@ -90,14 +90,14 @@ def test_of_two_processes_on_postgresql_one_takes_over(tmp_path, postgres):
         one["depends_on"] == {"postgres": {"condition": "service_healthy"}}
         for one in of_headcount("compose.postgres.yaml").values()
     )
-    url, key = tmp_path / "database_url", tmp_path / "api_key"
+    url, key = tmp_path / "database_url", tmp_path / "admin_key"
     url.write_text(f"{postgres.database()}\n")
     key.write_text(f"{API_KEY}\n")
     both = []
     for name in ("headcount-1", "headcount-2"):
         (tmp_path / name).mkdir()
         environment = found[name]["environment"] | {"HEADCOUNT_SOURCE_GENERIC_SECRET": "word"}
-        secrets = {"/run/secrets/database_url": str(url), "/run/secrets/api_key": str(key)}
+        secrets = {"/run/secrets/database_url": str(url), "/run/secrets/admin_key": str(key)}
         both.append(Composed(tmp_path / name, environment, **secrets))
     starting = [threading.Thread(target=one.start) for one in both]
     for thread in starting:

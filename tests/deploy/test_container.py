@@ -117,17 +117,17 @@ def assert_loaded(podman, archive):
 
 def first_start(podman, tmp_path):
     """Start with everything declared: nothing has to be entered afterwards."""
-    for name, value in (("livekit", KEY), ("api-key", API_KEY)):
+    for name, value in (("livekit", KEY), ("admin-key", API_KEY)):
         file = podman.folder / name
         file.write_text(f"{value}\n")
         podman("secret", "create", name, file)
     container = Container(podman).run(
         IMAGE,
         "--secret=livekit",
-        "--secret=api-key",
+        "--secret=admin-key",
         HEADCOUNT_SOURCE_LIVEKIT_SECRET_FILE="/run/secrets/livekit",
         HEADCOUNT_SOURCE_LIVEKIT_TOKEN="fixed",
-        HEADCOUNT_API_KEY_FILE="/run/secrets/api-key",
+        HEADCOUNT_ADMIN_KEY_FILE="/run/secrets/admin-key",
         HEADCOUNT_WEBHOOK_ALLOWED_NETWORKS="127.0.0.0/8",
         HEADCOUNT_MIN_STAY_S="0",
         HEADCOUNT_START_ALONE_S="0",

@@ -85,7 +85,7 @@ def test_a_chart_is_valid_and_renders_the_reviewed_resources(case, tmp_path):
     # The server itself reads the variables.
     known = {setting.variable for setting in TABLE} | {
         "STATE_DIRECTORY",
-        "HEADCOUNT_API_KEY",
+        "HEADCOUNT_ADMIN_KEY",
         "HEADCOUNT_ENCRYPTION_KEY",
     }
     assert [name for name in names if name not in known and not name.startswith(SOURCE_VARIABLES)] == []

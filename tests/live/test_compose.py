@@ -37,7 +37,7 @@ def both(tmp_path):
     path = urlsplit(config["webhook"]["urls"][0]).path
     port = free_port()
     livekit = Configured(tmp_path, config, f"http://127.0.0.1:{port}{path}").start()
-    environment = services["headcount"]["environment"] | {"HEADCOUNT_API_KEY": API_KEY}
+    environment = services["headcount"]["environment"] | {"HEADCOUNT_ADMIN_KEY": API_KEY}
     headcount = Composed(tmp_path, environment, **{"http://livekit:7880": livekit.url})
     headcount.variables["HEADCOUNT_PORT"] = str(port)
     headcount.start()

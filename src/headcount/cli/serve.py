@@ -42,8 +42,8 @@ def serve(*, settings: Settings) -> None:
     from headcount.store.credentials import key_id_of  # noqa: PLC0415 - likewise
 
     with _serving(settings) as (service, server):
-        if settings.api_key is not None:
-            declared = declare_key(service.store, settings["domain"], settings.api_key, service.clock)
+        if settings.admin_key is not None:
+            declared = declare_key(service.store, settings["domain"], settings.admin_key, service.clock)
             if declared is not None:
                 record_access(service.store, settings, declared.domain, "key.create", ("key", declared.id))
         access = initial_access(

@@ -283,7 +283,7 @@ def test_sources_and_the_first_key_can_be_declared_in_variables(tmp_path):
     declared = {
         "HEADCOUNT_SOURCE_LIVEKIT_SECRET_FILE": str(secret),
         "HEADCOUNT_SOURCE_LIVEKIT_TOKEN": "fixed",
-        "HEADCOUNT_API_KEY": key,
+        "HEADCOUNT_ADMIN_KEY": key,
     }
     service = Running(tmp_path)
     service.variables = declared

@@ -32,7 +32,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- else }}
 - {name: HEADCOUNT_DATABASE, value: /var/lib/headcount/headcount.db}
 {{- end }}
-{{- range $variable, $from := dict "HEADCOUNT_API_KEY" .Values.apiKey "HEADCOUNT_ENCRYPTION_KEY" .Values.encryptionKey }}
+{{- range $variable, $from := dict "HEADCOUNT_ADMIN_KEY" .Values.adminKey "HEADCOUNT_ENCRYPTION_KEY" .Values.encryptionKey }}
 {{- if $from.existingSecret }}
 - name: {{ $variable }}
   valueFrom:
