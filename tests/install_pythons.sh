@@ -60,7 +60,8 @@ if [ ! -e "$wheels/.complete" ] || [ pyproject.toml -nt "$wheels/.complete" ] ||
   "$python" - > "$wheels/requirements.txt" << 'END'
 import tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-print(*project["dependencies"], *project["optional-dependencies"]["postgres"], "pip", sep="\n")
+extras = project["optional-dependencies"]
+print(*project["dependencies"], *extras["mcp"], *extras["postgres"], "pip", sep="\n")
 END
   for minor in 3.11 3.12 3.13; do
     "$tools/bin/pip" --python "$pythons/$minor/bin/python$minor" download --quiet --disable-pip-version-check --only-binary :all: \

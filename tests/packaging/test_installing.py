@@ -164,8 +164,15 @@ def test_uvx_runs_the_demo_to_its_first_page(minor, tmp_path, alone):
         process.wait(PATIENCE_S)
 
 
-def test_pip_with_the_extra_serves_on_postgresql(tmp_path, alone, postgres):
-    command = installed_by_pip("headcount[postgres]", sys.executable, tmp_path, alone)
+def test_pip_with_extras_serves_on_postgresql_and_answers_agents(tmp_path, alone, postgres):
+    command = installed_by_pip("headcount[mcp,postgres]", sys.executable, tmp_path, alone)
+    run(
+        command.command[0].with_name("python"),
+        "-c",
+        "import headcount.mcp_server.server, psycopg_pool",
+        cwd=tmp_path,
+        environment=alone,
+    )
     assert_it_works(command, tmp_path, current_version(), database=postgres.database())
 
 
