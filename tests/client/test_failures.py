@@ -1,8 +1,13 @@
 """What the clients do when connections break, servers are busy and answers are lost: never twice, never for ever."""
 
+import asyncio
+
+import httpx2
 import pytest
 
 from headcount.client import (
+    AsyncClient,
+    Client,
     ConnectionFailed,
     DeadlineExceeded,
     Event,
@@ -141,6 +146,26 @@ def test_some_errors_are_not_repeated(through):
     with pytest.raises(RequestTooLarge):
         client.ingest_event(Event(**EVENT))
     assert len(server.requests) == 1
+
+
+def test_a_caller_can_bring_connections_and_closes_them(service):
+    with FailingServer(service.url) as server:
+        with (
+            httpx2.Client(headers={"X-Proxy": "acme"}) as own,
+            Client(server.url, service.key, http_client=own) as client,
+        ):
+            client.list_rooms()
+            client.close()
+            client.list_rooms()
+
+        async def story():
+            async with httpx2.AsyncClient(headers={"X-Proxy": "acme"}) as own:
+                async with AsyncClient(server.url, service.key, http_client=own) as client:
+                    await client.list_rooms()
+                assert not own.is_closed
+
+        asyncio.run(story())
+        assert sum(b"X-Proxy: acme" in request for request in server.requests) == 3
 
 
 def test_requests_name_the_client_and_carry_the_key(through):

@@ -162,6 +162,9 @@ class MeetingExplanation(Answer):
     total_steps: int
     corrections: list[ExplainedCorrection]
     truncated: Truncated
+    events_expired: Annotated[
+        bool, Field(description="Whether retention has deleted the events. Then there are no steps.")
+    ]
     log_is_complete: Annotated[bool, Field(description="Whether the log has all events of the meeting.")]
     certainty: Certainty
 

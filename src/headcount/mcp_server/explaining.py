@@ -90,6 +90,7 @@ def explanation_of(
         total_steps=len(found.steps),
         corrections=[_correction(one, names) for one in corrections],
         truncated=is_cut,
+        events_expired=found.events_expired,
         log_is_complete=found.complete,
         certainty=certainty(
             found.meta,

@@ -197,6 +197,8 @@ class Tools:
         stays = await _stays_of(caller.client, found)
         answer = explanation_of(found, stays, caller.names, limit)
         text = f"The meeting {found.id} in the room {_quoted(found.room)}: {found.duration} s, {len(found.steps)} steps."
+        if found.events_expired:
+            text += " Retention has deleted its events."
         reasons = " ".join(one for one in (answer.started_because, answer.ended_because) if one)
         return _result(answer, f"{text} {reasons}".strip())
 
