@@ -127,21 +127,15 @@ def test_the_boards_take_the_kinds_of_data_sources_that_are_provisioned():
 
 @pytest.mark.process
 def test_the_types_that_grafana_publishes_know_every_key_and_value(tmp_path):
-    assert compiled(tmp_path, BOARDS.values()) == ""
-    first = copy.deepcopy(next(iter(BOARDS.values())))
-    panels(first)[0]["options"]["graphMode"] = "volume"
-    assert '"volume"' in compiled(tmp_path, [first])
-
-
-def compiled(folder, boards):
-    """Return what the compiler reports of dashboards."""
     require_node_packages()
-    (folder / "boards.ts").write_text(as_typescript(boards))
-    modules = folder / "node_modules"
-    if not modules.exists():
-        modules.symlink_to(NODE / "node_modules")
+    (tmp_path / "boards.ts").write_text(as_typescript(BOARDS.values()))
+    wrong = copy.deepcopy(next(iter(BOARDS.values())))
+    panels(wrong)[0]["options"]["shape"] = "round"
+    (tmp_path / "wrong.ts").write_text(as_typescript([wrong]))
+    (tmp_path / "node_modules").symlink_to(NODE / "node_modules")
     options = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2022"]
-    command = ["node", str(modules / "typescript/bin/tsc"), *options, "boards.ts"]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
-    ).stdout
+    command = ["node", "node_modules/typescript/bin/tsc", *options, "boards.ts", "wrong.ts"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    (problem,) = [line for line in run.stdout.splitlines() if "error" in line]
+    assert problem.startswith("wrong.ts")
+    assert '"shape"' in problem

@@ -6,12 +6,15 @@ const { BASE_URL: baseUrl = "", API_KEY: apiKey = "" } = process.env;
 const webhook = JSON.parse(process.env["WEBHOOK"] ?? "{}");
 const results: Record<string, unknown> = {};
 
-/** Requests, and what happens to their answers in order: a status instead of the answer, or a cut after the first message. */
-const faults: (number | "cut")[] = [];
+/** What happens to the next requests: a status instead of the answer, a cut after the first message, or no answer. */
+const faults: (number | "cut" | "silence")[] = [];
 let requests = 0;
 async function faulty(request: Request): Promise<Response> {
   requests += 1;
   const fault = faults.shift();
+  if (fault === "silence") {
+    return new Promise((_, reject) => request.signal.addEventListener("abort", () => reject(request.signal.reason)));
+  }
   const response = await fetch(request);
   if (fault === undefined) return response;
   if (fault !== "cut") return new Response("{}", { status: fault, headers: { "retry-after": "0" } });
@@ -78,7 +81,12 @@ results["given up"] = await impatient.listMeetings().catch((error: HeadcountErro
 faults.push(503);
 const webhookBody = { url: "https://unreachable.invalid/", retryType: "exponential" as const };
 results["not repeated"] = await headcount.createWebhook({ body: webhookBody }).catch((error: HeadcountError) => error.status);
-results["timeout"] = await headcount.getPresence({}, { timeoutMs: 0 }).catch((error: Error) => error.name);
+faults.push("silence", "silence");
+results["timeout"] = await impatient.getPresence({}, { timeoutMs: 20 }).catch((error: Error) => error.name);
+faults.push("silence");
+const given = new AbortController();
+setTimeout(() => given.abort(new Error("no longer needed")), 20);
+results["aborted"] = await headcount.getPresence({}, { signal: given.signal }).catch((error: Error) => error.message);
 // @ts-expect-error: the id is required
 void (() => headcount.getMeeting({}));
 // @ts-expect-error: there is no such parameter

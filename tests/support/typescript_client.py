@@ -25,10 +25,10 @@ def copy_of_client(folder):
     return copied
 
 
-def generate(client, document=None):
-    """Write the generated files of a client from a document; by default, that of this version."""
+def generate(client):
+    """Write the generated files of a client from the document of this version."""
     file = client / "openapi.json"
-    file.write_text(json.dumps(document or of_this_version()))
+    file.write_text(json.dumps(of_this_version()))
     try:
         node(client, "scripts/generate.mjs", file.name, "src")
     finally:
