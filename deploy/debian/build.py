@@ -27,6 +27,7 @@ MAINTAINER = "Headcount developers <noreply@headcount.example>"
 MAJOR, MINOR = sys.version_info[:2]
 TREE = "usr/lib/headcount"
 SITE = f"{TREE}/lib/python{MAJOR}.{MINOR}/site-packages"
+PROGRAMS = ("usr/bin/headcount", f"{TREE}/bin/headcount", "DEBIAN/postinst", "DEBIAN/prerm", "DEBIAN/postrm")
 UNUSED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 """What pip writes for itself; the last one has a path of this machine."""
 SCRIPT = """#!/usr/lib/headcount/bin/python3 -I
@@ -41,10 +42,17 @@ COPYRIGHT = """Format: https://www.debian.org/doc/packaging-manuals/copyright-fo
 Upstream-Name: headcount
 
 Files: *
-Copyright: The Headcount developers
+Copyright: 2026 The Headcount developers
 License: Apache-2.0
  On Debian systems, the full text is in /usr/share/common-licenses/Apache-2.0.
 Comment: The licenses of the dependencies are in /usr/lib/headcount/lib, in a folder *.dist-info for each.
+"""
+OVERRIDES = """# The package has a virtual environment of its own, with wheels as they were built.
+headcount: package-installs-python-pycache-dir
+headcount: unstripped-binary-or-object
+headcount: unusual-interpreter
+headcount: wrong-path-for-interpreter
+headcount: no-manual-page
 """
 DESCRIPTION = """exact meeting sessions from join and leave events
  Headcount receives webhooks of video servers, such as LiveKit, Jitsi and
@@ -74,7 +82,7 @@ def main() -> None:
         write_control(tree, version)
         for path in [tree, *tree.rglob("*")]:
             if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+                path.chmod(0o755 if path.is_dir() or path.relative_to(tree).as_posix() in PROGRAMS else 0o644)
             os.utime(path, (epoch, epoch), follow_symlinks=False)
         options.output.mkdir(parents=True, exist_ok=True)
         target = options.output / f"headcount_{version}_{architecture()}.deb"
@@ -127,16 +135,17 @@ def write_environment(tree: Path) -> None:
     """Write the rest of a virtual environment, as `venv` would on the machine that installs the package."""
     home = tree / TREE
     (home / "bin").mkdir()
-    (home / "bin/python3").symlink_to(f"/usr/bin/python{MAJOR}.{MINOR}")
+    (home / "bin/python3").symlink_to(f"../../../bin/python{MAJOR}.{MINOR}")
     (home / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
-    write(home / "bin/headcount", SCRIPT, 0o755)
+    write(home / "bin/headcount", SCRIPT)
 
 
 def write_files(tree: Path, version: str, epoch: int) -> None:
-    write(tree / "usr/bin/headcount", (HERE / "headcount").read_text(), 0o755)
+    write(tree / "usr/bin/headcount", (HERE / "headcount").read_text())
     write(tree / "etc/headcount/headcount.toml", (HERE / "headcount.toml").read_text())
     unit = (HERE.parent / "systemd/headcount.service").read_text()
     write(tree / "usr/lib/systemd/system/headcount.service", unit)
+    write(tree / "usr/share/lintian/overrides/headcount", OVERRIDES)
     docs = tree / "usr/share/doc/headcount"
     write(docs / "copyright", COPYRIGHT)
     write(docs / "README.md", (ROOT / "README.md").read_text())
@@ -171,17 +180,16 @@ def write_control(tree: Path, version: str) -> None:
     )
     write(control / "md5sums", "".join(sums))
     for name in ("postinst", "prerm", "postrm"):
-        write(control / name, (HERE / name).read_text(), 0o755)
+        write(control / name, (HERE / name).read_text())
 
 
 def installed(tree: Path) -> Iterator[Path]:
     return (path for path in tree.rglob("*") if path.relative_to(tree).parts[0] != "DEBIAN")
 
 
-def write(path: Path, text: str, mode: int = 0o644) -> None:
+def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    path.chmod(mode)
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ def test_a_copy_is_restored_to_its_last_position_after_everything_was_killed(tmp
     headcount("backup", "--database", copied, "-o", tmp_path / "restored.backup")
     shutil.copy(erased, found.parent)
     headcount("restore", tmp_path / "restored.backup", "--database", found)
+    assert sorted(file.name for file in found.parent.iterdir()) == ["headcount.db", "headcount.db.erasures"]
     checked = headcount("doctor", "--database", found, check=False)
     assert checked.returncode == 0, checked.stdout
     headcount("rebuild", "--check", "--database", found)

@@ -75,7 +75,7 @@ def _put_first(file: Path, key: str) -> list[str]:
             new.write(f"{key}\n{before}")
             new.flush()
             os.fsync(new.fileno())
-            give_to_owner(new.fileno(), file)
+            give_to_owner(new.fileno(), temporary)
         if file.exists():
             known = file.stat()
             os.chown(temporary, known.st_uid, known.st_gid)

@@ -6,6 +6,7 @@ the tables contain.
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -46,15 +47,17 @@ def check_or_rebuild(url: str, settings: Settings, new_clock: NewClock) -> str |
     The rules are those of the tables, if there are any yet.
     """
     keyring = settings.keyring()
-    store = open_store(url, keyring=keyring)
+
+    def copy() -> Store:  # without a list of erasures: one beside a copy would stay behind
+        return replace(open_store(url, keyring=keyring), erasure_list=None)
+
+    store = copy()
     known = store.projections.rules()
     store.close()
     rules = settings.rules() if known is None else decode_rules(known)
-    difference = _rebuild(
-        open_store(url, keyring=keyring), rules, settings.stale_after(), new_clock, check=True
-    )
+    difference = _rebuild(copy(), rules, settings.stale_after(), new_clock, check=True)
     if difference is not None:
-        _rebuild(open_store(url, keyring=keyring), rules, settings.stale_after(), new_clock, check=False)
+        _rebuild(copy(), rules, settings.stale_after(), new_clock, check=False)
     return difference
 
 

@@ -405,10 +405,12 @@ def give_to_owner(descriptor: int, path: Path) -> None:
     """Give a new file to the owner of its directory if root created it.
 
     Otherwise the service could not open what a command of root wrote beside its database. SQLite does the same for its side files.
+    A link stays as it is: the owner of the directory may have put it there.
     """
     if os.geteuid() == 0:
-        directory = path.absolute().parent.stat()
-        if (directory.st_uid, directory.st_gid) != (0, 0):
+        directory, opened, found = path.absolute().parent.stat(), os.fstat(descriptor), path.lstat()
+        is_this_file = (opened.st_ino, opened.st_dev, opened.st_nlink) == (found.st_ino, found.st_dev, 1)
+        if is_this_file and (directory.st_uid, directory.st_gid) != (0, 0):
             os.fchown(descriptor, directory.st_uid, directory.st_gid)
 
 
