@@ -111,6 +111,16 @@ def test_a_server_migrates_a_database_at_its_start(old):
     assert old.missing() == []
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_backup_of_an_earlier_version_is_restored(version, tmp_path):
+    old = OldStore(version, "sqlite", tmp_path, str(tmp_path / "backup.db"))
+    restored = str(tmp_path / "headcount.db")
+    shown = headcount("restore", old.url, "--database", restored).stdout
+    assert "The tables match the event log." in shown
+    old.url = restored
+    assert_same(old)
+
+
 def assert_same(old):
     """Serve: all answers are as before, retries go on, and what was pending happens."""
     service = Running(old.folder, old.url, webhook_allowed_networks="127.0.0.0/8").start()
