@@ -1,5 +1,6 @@
 """The client against a real server, both variants: what is sent, what comes back, and what errors are."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from headcount.client import (
     SnapshotParticipant,
     Unauthorized,
     UnexpectedAnswer,
+    models,
 )
 from headcount.errors import BadInput
 from support.running_service import Running
@@ -297,6 +299,15 @@ def receiver():
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/hook"
         server.shutdown()
+
+
+def test_a_console_shows_the_parameters_and_the_answer_of_a_method(make_client):
+    client = make_client("http://127.0.0.1:1", "k")
+    signature = inspect.signature(client.get_meeting)
+    assert (list(signature.parameters), signature.return_annotation) == (["meeting_id"], models.Meeting)
+    assert inspect.signature(client.ingest_events).return_annotation is models.IngestResult
+    assert client.get_meeting.__name__ == "get_meeting"
+    assert "without its participants" in client.get_meeting.__doc__
 
 
 def test_every_error_is_a_client_error():

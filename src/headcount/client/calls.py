@@ -5,6 +5,7 @@ an attribute of `AsyncClient` a coroutine of it. Responsible for these forms and
 requests are sent.
 """
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import (
     AsyncIterator,
@@ -18,8 +19,8 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache, wraps
-from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar, cast, overload
+from functools import cached_property, lru_cache, wraps
+from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar, cast, get_args, overload
 from urllib.parse import quote
 
 import msgspec
@@ -105,7 +106,16 @@ class _Bound:
         def method(*arguments: Any, **options: Any) -> Any:
             return run(build(client, *arguments, **options))
 
+        method.__signature__ = self._signature  # type: ignore[attr-defined]
         return method
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        """What a console shows of the method: without the client, and with the answer as its result."""
+        found = inspect.signature(self._build)
+        answer = get_args(found.return_annotation)[-1]
+        _, *parameters = found.parameters.values()
+        return found.replace(parameters=parameters, return_annotation=answer)
 
 
 class Operation(_Bound, Generic[P, T]):
