@@ -14,7 +14,7 @@ PACKAGES ?= deb image
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check typescript docs docs-serve docs-reference screenshots mutate bench bench-cluster bench-install soak crash-test attack image deb dist format upgrade-fixture clean
+.PHONY: help install run cluster tour test test-fast coverage test-live test-cluster check typescript docs docs-serve docs-reference screenshots mutate bench bench-cluster bench-container bench-install soak crash-test attack image deb dist format upgrade-fixture clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +131,10 @@ bench-cluster: $(STAMP)  ## measure a cluster on this machine: Kafka, Spark and 
 bench-install: $(STAMP)  ## measure installing with pip and uvx, from local wheels, beside Datasette
 	@tests/install_pythons.sh
 	$(BIN)/python bench/install.py $(BENCH)
+
+bench-container: $(STAMP)  ## measure the start of a container, and the size of the image
+	@tests/install_containers.sh
+	$(BIN)/python bench/container.py $(BENCH)
 
 soak: $(STAMP)  ## run the server under a mixed load for SOAK_MINUTES (default: 10); fails if memory grows or an event is lost
 	$(BIN)/python bench/soak.py

@@ -40,6 +40,8 @@ FIGURES = {
     "install_s": Figure("`pip install headcount` from local wheels", "–", 30, "s"),
     "install_mb": Figure("packages of a plain installation", "66", 60, "MB"),
     "uvx_demo": Figure("`uvx headcount demo` from local wheels, empty cache, to the first page", "–", 60, "s"),
+    "container_cold": Figure("start of a container with an empty volume and cold caches, to ready", "–", 1.5, "s"),
+    "image_mb": Figure("container image, with its base", "–", 250, "MB"),
     "import_ms": Figure("`import headcount`", "with Numba, pyarrow, pandas", 60, "ms"),
     "compile": Figure("compiling once", "28", 8, "CPU-s"),
     "polars_1m": _at_least("1 M events, Parquet to Parquet, against Polars expressions", "0.71", 1.3, "times"),

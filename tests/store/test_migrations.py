@@ -1,5 +1,8 @@
 """Migrations: applied once, in order, and refused if the store is newer or differs."""
 
+from urllib.parse import urlsplit
+
+import psycopg
 import pytest
 
 from headcount.store import migrations
@@ -104,3 +107,11 @@ def test_a_migration_that_was_changed_is_refused(store, url):
         connection.run_text("update migrations set checksum = 'y'")
     with pytest.raises(StoreError, match="not the one of this release"):
         open_store(url)
+
+
+def test_a_postgresql_database_of_another_encoding_is_refused(postgres):
+    name = urlsplit(postgres.database()).path.strip("/")
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
+        server.execute(f'create database "{name}-latin" encoding LATIN1 template template0'.encode())
+    with pytest.raises(StoreError, match="has the encoding LATIN1: create one with the encoding UTF8"):
+        open_store(postgres.url(f"{name}-latin"))

@@ -71,6 +71,11 @@ class ImageStore:
         self._run(tree / "deploy/image/build.sh", *flags, variables=variables)
         return archive
 
+    def size(self, image):
+        """Return the size of an image in bytes."""
+        command = ["podman", "image", "inspect", "--format={{.Size}}", image]
+        return int(run(command, environment=self._environment).stdout)
+
     def close(self):
         """Delete the images, whose files lie in mounts and belong to several users."""
         self._run("buildah", "rmi", "--all", "--force")

@@ -12,7 +12,7 @@ import click
 from headcount.cli.console import echo, emit, json_option, note, table
 from headcount.cli.group import main
 from headcount.cli.options import base_url, existing_store, record_access, with_settings
-from headcount.errors import HeadcountError
+from headcount.errors import CannotWrite, HeadcountError
 from headcount.settings import TABLE, Settings
 
 if TYPE_CHECKING:
@@ -193,7 +193,14 @@ def _announce_access(settings: Settings, access: "Access") -> None:
         echo("", f"  {access.sign_in_link}", "", err=True)
         return
     file = access_file(settings["database"], os.environ)
-    write_access_file(file, access)
+    try:
+        write_access_file(file, access)
+    except CannotWrite as error:  # a server on PostgreSQL may have no directory of its own
+        _announce(
+            settings,
+            f"{error}. Create a sign-in link with 'headcount login-link', and an API key with 'headcount key create'",
+        )
+        return
     secrets = "The API key and the sign-in link are" if access.key else "A sign-in link is"
     _announce(settings, f"{secrets} in {file}", access_file=str(file))
 

@@ -68,19 +68,23 @@ def open_store(
     Raise `StoreError` if it cannot be opened, is not a store of this release, or is encrypted with other keys.
     """
     database = connect(url, durability=durability, read_only=read_only, keyring=keyring)
-    if not read_only:
-        migrate(database)
-    elif pending(database):
-        database.close()
-        raise StoreError(
-            "the database is of an earlier release: run 'headcount migrate' first", where=database.url
-        )
     try:
+        if read_only:
+            _require_current(database)
+        else:
+            migrate(database)
         require_readable(database)
-    except StoreError:
+    except BaseException:
         database.close()
         raise
     return store_on(database, find_list(erasure_list, url))
+
+
+def _require_current(database: Database) -> None:
+    if pending(database):
+        raise StoreError(
+            "the database is of an earlier release: run 'headcount migrate' first", where=database.url
+        )
 
 
 def has_store(url: str) -> bool:

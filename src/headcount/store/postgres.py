@@ -173,6 +173,13 @@ class PostgresDatabase:
             raise
         finally:
             pool_log.setLevel(logging.NOTSET)
+        with self._pool.connection() as raw:
+            encoding = raw.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            self._pool.close()
+            raise StoreError(
+                f"the database has the encoding {encoding}: create one with the encoding UTF8", where=self.url
+            )
 
     @property
     def reconnects(self) -> int:

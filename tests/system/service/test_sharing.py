@@ -205,6 +205,14 @@ def test_the_password_of_a_database_in_use_is_shown_nowhere(tmp_path, url):
     assert "pa55" not in "".join([*shown, log])
 
 
+def test_a_server_without_a_directory_of_its_own_serves_and_names_the_commands_for_access(tmp_path, postgres):
+    service = Running(tmp_path, postgres.database())
+    service.variables = {"STATE_DIRECTORY": "/proc/nowhere"}
+    service.start()
+    service.stop()
+    assert "Create a sign-in link with 'headcount login-link'" in service.log.read_text()
+
+
 def test_a_store_that_cannot_be_opened_is_refused_with_the_reason(tmp_path):
     refused = headcount("serve", "--database", tmp_path / "nowhere" / "x.db", "--port", "0", check=False)
     assert refused.returncode == 2
