@@ -4,13 +4,14 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tomllib
 import zipfile
 from email.parser import Parser
 
 import pytest
 
 from support import ROOT
-from support.local_index import build, copy_of_sources, run
+from support.local_index import PYTHONS, build, copy_of_sources, run
 
 pytestmark = pytest.mark.process
 
@@ -117,3 +118,14 @@ def test_the_metadata_names_the_command_the_extras_and_the_oldest_python(built):
     assert metadata["Requires-Python"] == ">=3.11"
     assert {"batch", "postgres", "kafka"} <= set(metadata.get_all("Provides-Extra"))
     assert "Quick start" in metadata.get_payload()
+
+
+def test_the_docs_name_the_supported_pythons_and_the_extras():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    minors = [name.rpartition(" ")[2] for name in project["classifiers"] if ":: 3." in name]
+    assert set(PYTHONS) <= set(minors)
+    assert f"| Python | {', '.join(minors)} |" in (ROOT / "docs/reference/versioning.md").read_text()
+    install = (ROOT / "docs/how-to/install.md").read_text()
+    of_clusters = {"kafka", "spark"}  # docs/how-to/cluster.md installs them
+    extras = set(project["optional-dependencies"]) - of_clusters - {"dev"}
+    assert [name for name in sorted(extras) if f"| `{name}` |" not in install] == []
