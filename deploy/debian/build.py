@@ -17,6 +17,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from email.utils import formatdate
 from pathlib import Path
 
@@ -111,9 +112,7 @@ def architecture() -> str:
 def install_packages(wheels: Path, site: Path, scratch: Path) -> None:
     """Install Headcount and its dependencies into a folder, and compile all modules."""
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
-    if not any(wheels.glob("*.whl")):
-        wheels.mkdir(parents=True, exist_ok=True)
-        run(sys.executable, ROOT / "deploy/image/wheels.py", f"{MAJOR}.{MINOR}", EXTRAS, wheels)
+    wheels = downloaded(wheels)
     offline = ("--no-index", "--find-links", wheels)
     run(*pip, "wheel", *offline, "--no-deps", "--wheel-dir", scratch, ROOT)
     (built,) = scratch.glob("headcount-*.whl")
@@ -129,6 +128,27 @@ def install_packages(wheels: Path, site: Path, scratch: Path) -> None:
         prependdir="/",
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
+
+
+def downloaded(folder: Path) -> Path:
+    """Return a folder below this one with the wheels of the dependencies, which is complete: several builds may run."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = f"{MAJOR}.{MINOR} {project['build-system']} {project['project']['dependencies']} {project['project']['optional-dependencies'][EXTRAS]}"
+    pins = (ROOT / "constraints.txt").read_bytes()
+    wheels = folder / hashlib.sha256(wanted.encode() + pins).hexdigest()[:16]
+    if not wheels.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+            run(
+                sys.executable,
+                ROOT / "deploy/image/wheels.py",
+                f"{MAJOR}.{MINOR}",
+                EXTRAS,
+                f"{unfinished}/wheels",
+            )
+            with suppress(OSError):  # another build was faster
+                Path(f"{unfinished}/wheels").rename(wheels)
+    return wheels
 
 
 def write_environment(tree: Path) -> None:
