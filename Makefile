@@ -120,6 +120,8 @@ bench: $(STAMP)  ## run all benchmarks, and print their tables and that of the k
 	$(BIN)/python bench/sources.py
 	$(BIN)/python bench/webhooks.py
 	$(BIN)/python bench/erasure.py
+	@tests/install_duckdb.sh
+	$(BIN)/python bench/export.py
 	$(BIN)/python bench/figures.py
 
 bench-cluster: $(STAMP)  ## measure a cluster on this machine: Kafka, Spark and PostgreSQL

@@ -17,6 +17,7 @@ SMALL = {
     "engine.py": "--events 4000 --runs 1 --step 3600",
     "dashboard.py": "--meetings 400",
     "erasure.py": "--stays 50 --others 500 --seconds 0.5",
+    "export.py": "--meetings 400 --days 2",
     "first_command.py": "--runs 1 --without-compiling",
     "ingest_api.py": "--seconds 0.2 --runs 1",
     "ingest_batches.py": "--batches 4 --runs 1",
