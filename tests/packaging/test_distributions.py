@@ -1,6 +1,7 @@
 """The wheel and the sdist: every file that is needed, no other, and the same bytes wherever they are built."""
 
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -129,3 +130,12 @@ def test_the_docs_name_the_supported_pythons_and_the_extras():
     of_clusters = {"kafka", "spark"}  # docs/how-to/cluster.md installs them
     extras = set(project["optional-dependencies"]) - of_clusters - {"dev"}
     assert [name for name in sorted(extras) if f"| `{name}` |" not in install] == []
+
+
+def test_the_version_has_its_sections_in_the_changelog_and_the_upgrade_notes():
+    version = re.escape(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(
+        rf"^## Unreleased$.*^## {version} \(\d{{4}}-\d\d-\d\d\)$", changelog, re.MULTILINE | re.DOTALL
+    )
+    assert re.search(rf"^## {version}$", (ROOT / "docs/upgrade-notes.md").read_text(), re.MULTILINE)
