@@ -55,41 +55,34 @@ def test_the_unit_is_valid_and_exposes_little(tmp_path):
     run("systemd-analyze", "security", "--offline=true", f"--threshold={MAX_EXPOSURE}", copy)
 
 
-def build(version, folder):
-    """Build the package of a version from a copy of the sources, and return its path."""
+def copied_sources(folder):
+    """Copy what the package is built from: others may change the sources meanwhile."""
     source = folder / "source"
-    for name in (
-        "pyproject.toml",
-        "constraints.txt",
-        "README.md",
-        "LICENSE",
-        "CHANGELOG.md",
-        "src",
-        "deploy",
-    ):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        source.mkdir(parents=True, exist_ok=True)
-        copy(
-            ROOT / name,
-            source / name,
-            **({"ignore": shutil.ignore_patterns("__pycache__")} if copy is shutil.copytree else {}),
-        )
+    source.mkdir()
+    for name in ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, source / name)
+    for name in ("src", "deploy"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return source
+
+
+def build(source, version, folder):
+    """Build the package of a version in a folder, and return its path."""
     project = source / "pyproject.toml"
-    project.write_text(
-        re.sub(r'^version = ".*"$', f'version = "{version}"', project.read_text(), flags=re.MULTILINE)
-    )
+    text = re.sub(r'^version = ".*"$', f'version = "{version}"', project.read_text(), flags=re.MULTILINE)
+    project.write_text(text)
     wheels = ROOT / "build/deb/wheels"
     command = [sys.executable, source / "deploy/debian/build.py", "--wheels", wheels, "--output", folder]
     return run(*command, env={**os.environ, "SOURCE_DATE_EPOCH": "1772442000"}).strip()
 
 
 @pytest.fixture
-def packages(tmp_path_factory):
+def packages(tmp_path):
     """The packages of this version and of the next one."""
     required("dpkg-deb")
     version = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
-    first = build(version, tmp_path_factory.mktemp("first"))  # downloads the wheels
-    return first, build(NEXT, tmp_path_factory.mktemp("next"))
+    source = copied_sources(tmp_path)
+    return build(source, version, tmp_path / "first"), build(source, NEXT, tmp_path / "next")
 
 
 @pytest.fixture
