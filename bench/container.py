@@ -3,7 +3,8 @@
     python bench/container.py [--runs 5]
 
 The image is built on Debian's packages. A run starts a rootless container with an empty volume, and again with the database that it has then.
-Ready means that /readyz responds with 200. Both include the time of Podman. Before a cold start, root empties the caches of the system, so
+Ready means that /readyz responds with 200. Both include the time of Podman. The CPU time is that of the processes in the container until
+then: it depends less on what else the machine does. Before a cold start, root empties the caches of the system, so
 everything is read from the disk. The last line is the same command outside of a container. Installs nothing: see tests/install_containers.sh.
 """
 
@@ -54,7 +55,15 @@ def seconds_until_ready(start: Callable[[int], None]) -> float:
     sys.exit("the server is not ready")
 
 
-def in_container(podman: Podman, image: str, volume: str) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process and its children so far."""
+    ticks = sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(cpu_seconds(int(child)) for child in children)
+
+
+def in_container(podman: Podman, image: str, volume: str) -> tuple[float, float]:
+    """Return the seconds until ready, and the CPU time."""
     seconds = seconds_until_ready(
         lambda port: podman.run(
             image,
@@ -65,8 +74,9 @@ def in_container(podman: Podman, image: str, volume: str) -> float:
             HEADCOUNT_PORT=port,
         )
     )
+    cpu = cpu_seconds(podman.state("bench")["Pid"])
     podman("rm", "--force", "--time=10", "bench")
-    return seconds
+    return seconds, cpu
 
 
 def as_process() -> float:
@@ -94,15 +104,16 @@ def main() -> None:
             podman("load", "--quiet", "--input", archive)
             found: dict[str, list[float]] = {}
             for number in range(runs):
-                empty_caches()
-                volume = f"volume-{number}"
-                found.setdefault("cold start, empty volume", []).append(in_container(podman, image, volume))
-                found.setdefault("warm start, empty volume", []).append(
-                    in_container(podman, image, f"{volume}-warm")
-                )
-                found.setdefault("warm start, with a database", []).append(
-                    in_container(podman, image, volume)
-                )
+                for what, volume in (
+                    ("cold start, empty volume", f"volume-{number}"),
+                    ("warm start, empty volume", f"warm-{number}"),
+                    ("warm start, with a database", f"warm-{number}"),
+                ):
+                    if what.startswith("cold"):
+                        empty_caches()
+                    seconds, cpu = in_container(podman, image, volume)
+                    found.setdefault(what, []).append(seconds)
+                    found.setdefault(f"{what}, CPU time", []).append(cpu)
                 found.setdefault("the command without a container", []).append(as_process())
             size = int(podman("image", "inspect", "--format={{.Size}}", image)) / 1e6
             base = int(store.size("localhost/base")) / 1e6

@@ -7,6 +7,7 @@ import shutil
 import socket
 import threading
 import time
+import tomllib
 from contextlib import closing, suppress
 
 import httpx2 as httpx
@@ -26,8 +27,9 @@ STOP_TIMEOUT_S = 10
 """The default of Docker: a container that does not end in time is killed, and its exit code is 137."""
 API_KEY = f"hc_{'containers' * 4}"
 VOLUME = "--volume=headcount-data:/var/lib/headcount"
-IMAGE = "localhost/headcount:0.1.0"
-NEWER = "localhost/headcount:0.1.1.dev1"
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+NEWER_VERSION = "99.0"
+IMAGE, NEWER = f"localhost/headcount:{VERSION}", f"localhost/headcount:{NEWER_VERSION}"
 CONTEXT = (
     "Containerfile",
     ".dockerignore",
@@ -239,11 +241,11 @@ def upgraded(images, podman, container, tmp_path):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / name, tree / name)
     project = tree / "pyproject.toml"
-    project.write_text(re.sub(r'(?m)^version = ".*"$', 'version = "0.1.1.dev1"', project.read_text()))
+    project.write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{NEWER_VERSION}"', project.read_text()))
     assert_loaded(podman, images.build(tree, tmp_path / "newer.tar"))
     podman("rm", container.name)
     newer = Container(podman).run(NEWER, HEADCOUNT_MIN_STAY_S="0", HEADCOUNT_START_ALONE_S="0")
-    assert httpx.get(f"{newer.url}/version", timeout=60).json() == {"version": "0.1.1.dev1"}
+    assert httpx.get(f"{newer.url}/version", timeout=60).json() == {"version": NEWER_VERSION}
     with newer.client() as client:
         assert users_in(client, "standup") == ["ann"]
     assert "is not declared any more and stays" in newer.log()
