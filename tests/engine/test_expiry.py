@@ -25,6 +25,7 @@ from headcount.store.pseudonyms import is_pseudonym
 from headcount.store.replacement import copy_given, copy_log, first_difference
 from headcount.store.retention import HoldKind, new_rule
 from headcount.store.sources import DeadLetter, SourceRow
+from headcount.store.usage.quarters import QUARTER_MS
 from support.engines import NEW_YEAR
 from support.stored import DOMAIN, StoredEngine
 from support.strategies import SCALED, histories
@@ -127,6 +128,30 @@ def test_events_and_meetings_are_deleted_after_their_time_and_usage_stays(made):
     made.store.usage_rollup.set_attributes(("customer",))
     made.store.usage_rollup.set_attributes(("customer", "role", "kind"))
     assert made.usage() == before
+
+
+def test_usage_of_an_expired_time_is_answered_while_its_rollup_is_pending(made):
+    for day in (0, 10, 20, 30):
+        meeting_at(made, day)
+    made.rule(events=15, meetings=25)
+    made.expire(T0 + 40 * DAY)
+    ends = (T0 // QUARTER_MS, (T0 + 41 * DAY) // QUARTER_MS, T0 + 41 * DAY)
+
+    def answers():
+        usage = made.store.usage
+        return (
+            *(usage.by_quarter(DOMAIN, room, *ends) for room in (None, "blue")),
+            usage.by_room(DOMAIN, None, *ends),
+            usage.by_value(DOMAIN, "customer", None, *ends),
+            usage.by_value(DOMAIN, "customer", "blue", *ends),
+        )
+
+    settled = answers()
+    assert len(settled[0]) == 4
+    made.store.usage_rollup.reset()
+    assert answers() == settled
+    made.store.usage_rollup.finish()
+    assert answers() == settled
 
 
 def test_a_late_event_of_an_expired_time_is_ignored_and_counted(made):

@@ -8,7 +8,7 @@ from the stays (`scan.py`).
 Responsible for reading usage. Must not know time zones, hours or days.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Any, Final
@@ -17,7 +17,7 @@ from headcount.intervals import Interval, clip, union
 from headcount.kernel.events import Ms
 from headcount.limits import index_text, is_digest
 from headcount.store.database import Connection, Database, StoreBusy, consistent_read
-from headcount.store.usage.entries import Meetings, ended_meetings, ongoing_meetings
+from headcount.store.usage.entries import ongoing_meetings
 from headcount.store.usage.quarters import (
     QUARTER_MS,
     SCALES,
@@ -27,10 +27,10 @@ from headcount.store.usage.quarters import (
     merged,
     quarters_in,
 )
+from headcount.store.usage.room_quarters import decode_quarter, ended_quarters, stored_quarters
 from headcount.store.usage.scan import Conditions, Scan
 from headcount.store.usage.series import (
     EVERYBODY,
-    RoomQuarter,
     RoomQuarters,
     Series,
     decode_parts,
@@ -192,11 +192,11 @@ class _Request:
         rows = self._rows("select_room_quarters", room=room)
         plus, minus = self._changes(room, series)
         if series != EVERYBODY:
-            quarters = {row[0]: _stored(row).of(series) for row in rows}
+            quarters = {row[0]: decode_quarter(row).of(series) for row in rows}
             return _changed(usages_of(quarters), plus, minus, plus.keys() | minus.keys(), quarters)
         found = {number: usage_of(number, *rest[:4]) for number, *rest in rows}
         touched = plus.keys() | minus.keys()
-        known = {row[0]: _stored(row).total for row in rows if row[0] in touched}
+        known = {row[0]: decode_quarter(row).total for row in rows if row[0] in touched}
         return _changed(found, plus, minus, touched, known)
 
     def by_room(self, series: Series) -> list[RoomUsage]:
@@ -258,7 +258,7 @@ class _Request:
 
     def values_in_room(self, room: str, attribute: str) -> list[ValueUsage]:
         """Return the usage of each value in one room."""
-        stored = {row[0]: _stored(row) for row in self._rows("select_room_quarters", room=room)}
+        stored = {row[0]: decode_quarter(row) for row in self._rows("select_room_quarters", room=room)}
         computed = [plus for plus, _ in self._room_changes(room)]
         names = {
             series.value
@@ -337,9 +337,7 @@ class _Request:
         if found is None:
             found = [
                 (
-                    self._quarters_of(
-                        ended_meetings(self._connection, self._domain, name, first, until), first, until
-                    ),
+                    self._ended_quarters(name, first, until),
                     stored_quarters(self._connection, self._domain, name, first, until),
                 )
                 for name, ranges in self._pending(room).items()
@@ -354,14 +352,17 @@ class _Request:
         found = self._found_ongoing.get(room)
         if found is None:
             meetings = ongoing_meetings(self._connection, self._domain, room, self._now)
-            found = {name: self._quarters_of(one, self._first, self._until) for name, one in meetings.items()}
+            found = {}
+            for name, (starts, entries) in meetings.items():
+                self._long_texts |= long_texts(entries, self._computed)
+                found[name] = quarters_of_entries(starts, entries, self._first, self._until, self._computed)
             self._found_ongoing[room] = found
         return found
 
-    def _quarters_of(self, meetings: Meetings, first: int, until: int) -> RoomQuarters:
-        starts, entries = meetings
+    def _ended_quarters(self, room: str, first: int, until: int) -> RoomQuarters:
+        quarters, entries = ended_quarters(self._connection, self._domain, room, first, until, self._computed)
         self._long_texts |= long_texts(entries, self._computed)
-        return quarters_of_entries(starts, entries, first, until, self._computed)
+        return quarters
 
     def _pending(self, room: str | None) -> dict[str, list[Interval]]:
         """Return the requested quarters of rooms with pending rollups."""
@@ -417,30 +418,6 @@ def _steps_of(
                 yield number, steps
 
 
-def stored_quarters(connection: Connection, domain: str, room: str, first: int, until: int) -> RoomQuarters:
-    """Return the stored quarters of a room."""
-    rows = connection.rows("select_room_quarters", domain=domain, room=room, first=first, until=until)
-    return {row[0]: _stored(row) for row in rows}
-
-
-def given_quarters(
-    connection: Connection, domain: str, room: str, first: int, until: int, attributes: Sequence[str]
-) -> tuple[RoomQuarters, int]:
-    """Return the quarters of a room whose usage is given, with the parts of these attributes, and the first other one."""
-    (ms,) = connection.row("select_usage_given_until", domain=domain, room=room) or (None,)
-    computed = first if ms is None else min(until, max(first, ms // QUARTER_MS))
-    if computed == first:
-        return {}, first
-    rows = connection.rows("select_given_quarters", domain=domain, room=room, first=first, until=computed)
-    quarters = {row[0]: _stored(row) for row in rows}
-    return {
-        number: one._replace(
-            parts={series: part for series, part in one.parts.items() if series.attribute in attributes}
-        )
-        for number, one in quarters.items()
-    }, computed
-
-
 def _changed(
     found: QuarterUsages,
     plus: dict[int, list[Quarter]],
@@ -467,11 +444,6 @@ def _changed(
                 used.peak_at,
             )
     return found
-
-
-def _stored(row: Sequence[Any]) -> RoomQuarter:
-    _, meetings, time, _, _, before, steps, parts = row
-    return RoomQuarter(Quarter(meetings, time, before, decode_steps(steps)), decode_parts(parts))
 
 
 def _add(found: dict[str, ValueUsage], name: str, used: ValueUsage) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Final
 from headcount.intervals import Interval, union
 from headcount.kernel.events import Ms
 from headcount.store.database import Connection, Database, consistent_read
-from headcount.store.usage.entries import ended_meetings
 from headcount.store.usage.quarters import (
     QUARTER_MS,
     SCALES,
@@ -24,14 +23,14 @@ from headcount.store.usage.quarters import (
     merged,
     quarters_in,
 )
-from headcount.store.usage.queries import domain_quarters, given_quarters, stored_quarters, usage_attributes
+from headcount.store.usage.queries import domain_quarters, usage_attributes
+from headcount.store.usage.room_quarters import ended_quarters, stored_quarters
 from headcount.store.usage.series import (
     EVERYBODY,
     RoomQuarter,
     Series,
     encode_parts,
     long_texts,
-    quarters_of_entries,
 )
 
 _STEP_LIMIT: Final = 500
@@ -152,9 +151,7 @@ def _compute_room(
     changed: dict[int, set[Series]] = {}
     for first, until in ranges:
         before = stored_quarters(connection, domain, room, first, until)
-        given, computed = given_quarters(connection, domain, room, first, until, work.attributes)
-        starts, entries = ended_meetings(connection, domain, room, computed, until)
-        after = given | quarters_of_entries(starts, entries, computed, until, work.attributes)
+        after, entries = ended_quarters(connection, domain, room, first, until, work.attributes)
         for number in before.keys() | after.keys():
             old, new = before.get(number), after.get(number)
             if old == new:
