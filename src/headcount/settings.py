@@ -125,6 +125,13 @@ def _text(value: Any) -> str:
     return value
 
 
+def _database(value: Any) -> str:
+    text = _text(value)
+    if "//" in text and "@" in text and "://" not in text:
+        raise ValueError("expected the path of a file, or a URL such as postgresql://USER:PASSWORD@HOST/NAME")
+    return text
+
+
 def _one_of(*words: str) -> Kind:
     def read(value: Any) -> str:
         if value not in words:
@@ -263,7 +270,7 @@ class Setting(NamedTuple):
 
 
 TABLE: Final = (
-    Setting("database", "headcount.db", Kind("text", "path or postgresql:// URL", _text), "Database: the path of an SQLite file, or a postgresql:// URL"),
+    Setting("database", "headcount.db", Kind("text", "path or postgresql:// URL", _database), "Database: the path of an SQLite file, or a postgresql:// URL"),
     Setting("durability", "full", _one_of("full", "normal"), "Durability of commits; with `normal`, a power failure may lose the last seconds"),
     Setting("encryption_key_file", "", Kind("path", "file of keys", _file), "File of the keys that encrypt the secrets of sources and webhooks in the database; without it, they are in plain text"),
     Setting("log", "", Kind("URL", "kafka://HOST:PORT/TOPIC", _topic), "Kafka topic that receives the events instead of the database; a live query on a cluster processes it"),

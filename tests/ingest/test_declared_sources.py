@@ -80,6 +80,7 @@ def test_a_variable_overrides_the_key_of_the_file(tmp_path):
     ("variables", "message"),
     [
         ({"LIVEKIT_TOKEN": "t"}, "source 'livekit' (HEADCOUNT_SOURCE_LIVEKIT_TOKEN): a source of LiveKit needs a secret: the API key"),
+        ({"LIVEKIT_SECRET": "only-a-key"}, "HEADCOUNT_SOURCE_LIVEKIT_SECRET: expected the API key and its secret, as KEY:SECRET"),
         ({"SFU_SECRET": "a:b"}, "source 'sfu': has no kind: set HEADCOUNT_SOURCE_SFU_KIND (in a file: kind) to one of livekit, jitsi"),
         ({"SFU_KIND": "livekitt", "SFU_SECRET": "x"}, "unknown source 'livekitt': expected one of livekit"),
         ({"LIVEKIT_SECRTE": "a:b"}, "HEADCOUNT_SOURCE_LIVEKIT_SECRTE: expected HEADCOUNT_SOURCE_NAME_KEY, and there is no key 'SECRTE'; did you mean 'SECRET'?"),

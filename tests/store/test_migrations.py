@@ -35,7 +35,11 @@ def notes(database):
         return [text for (text,) in connection.query("select text from notes", {})]
 
 
-FROZEN = {1: "742383f8f1c47ec4b1def1bce57fdbf82eb2730677156f413271e5b41d42c567"}
+FROZEN = {
+    1: "742383f8f1c47ec4b1def1bce57fdbf82eb2730677156f413271e5b41d42c567",
+    2: "90dd9855317f44024823f1aaf78cd07f1328e0c215d61de150080b7393e435d3",
+    3: "96a28a181645aab2daed43b3c314605943be8058e86cfec557daa6905638d27e",
+}
 """SHA-256 of the migrations that databases of users have. A release adds its own."""
 
 

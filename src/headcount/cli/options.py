@@ -65,11 +65,17 @@ def _log_level(flags: dict[str, Any]) -> dict[str, Any]:
 
 def existing_store(settings: Settings, *, read_only: bool = False) -> "Store":
     """Return the store of the settings, and name it if it is going to be changed. Raise `BadInput` if there is none."""
+    require_store(settings, read_only=read_only)
+    return configured_store(settings, read_only=read_only)
+
+
+def configured_store(settings: Settings, *, read_only: bool = False) -> "Store":
+    """Return the store of the settings, which is created if there is none."""
     from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
 
-    require_store(settings, read_only=read_only)
     return open_store(
         settings["database"],
+        durability=settings["durability"],
         read_only=read_only,
         keyring=settings.keyring(),
         erasure_list=settings["erasure_list"],

@@ -8,7 +8,12 @@ import click
 from headcount.cli.console import echo, emit, is_quiet, json_option, note
 from headcount.cli.file_options import progress_bar
 from headcount.cli.group import main
-from headcount.cli.options import existing_store, name_database, require_store, with_settings
+from headcount.cli.options import (
+    configured_store,
+    name_database,
+    require_store,
+    with_settings,
+)
 from headcount.settings import Settings
 
 if TYPE_CHECKING:
@@ -111,7 +116,7 @@ def restore(*, settings: Settings, file: str, as_json: bool) -> None:
             lambda copy: differences.append(check_or_rebuild(str(copy), settings, new_clock)),
             bar or _no_progress,
         )
-        store = existing_store(settings)
+        store = configured_store(settings)
         try:
             erased = replay(store, settings, new_clock(store.log.end()[1]).now, bar or _no_progress)
         finally:

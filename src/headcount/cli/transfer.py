@@ -12,6 +12,7 @@ from headcount.cli.console import echo, emit, is_quiet, json_option, note, rfc33
 from headcount.cli.file_options import Mapping, prepare_arrow, progress_bar, with_mapping
 from headcount.cli.group import main
 from headcount.cli.options import (
+    configured_store,
     name_database,
     with_settings,
     with_topic,
@@ -170,13 +171,8 @@ def _remove_if_empty(store: "Store") -> None:
 
 
 def _new_or_existing(settings: Settings) -> "Store":
-    from headcount.store.open import open_store  # noqa: PLC0415 - help does not need it
-
     name_database(settings)
-    return open_store(
-        settings["database"], durability=settings["durability"], keyring=settings.keyring(),
-        erasure_list=settings["erasure_list"],
-    )  # fmt: skip
+    return configured_store(settings)
 
 
 def _import_exports(

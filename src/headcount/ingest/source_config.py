@@ -110,6 +110,8 @@ def validate(row: SourceRow) -> SourceRow:
         raise BadInput(f"{vendor.title} sends no events, so Headcount polls it: set --poll{where}")
     if not row.secrets:
         raise BadInput(f"a source of {vendor.title} needs a secret: {vendor.secret_description}")
+    if vendor.has_key_pair and not all(all(secret.partition(":")) for secret in row.secrets):
+        raise BadInput(f"--secret: expected {vendor.secret_description}")
     return row
 
 

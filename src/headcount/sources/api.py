@@ -165,7 +165,7 @@ class Source:
     unsigned requests in which a participant joins and leaves at one moment: for testing the setup. `handshake`
     returns the response to a verified request that only checks the address. A vendor with `poll_only` sends no requests.
     If `is_partial`, an event may lack what another one has: the role of its participant, or the room's name, for which
-    the session stands. `attributes` has the places of mapped attributes in a payload: see `attribute_map`.
+    the session stands. With `has_key_pair`, a secret is `KEY:SECRET`. `attributes` has the places of mapped attributes in a payload: see `attribute_map`.
     """
 
     kind: str
@@ -178,6 +178,7 @@ class Source:
     handshake: Callable[[InboundRequest, Sequence[str]], HandshakeResponse | None] = no_handshake
     poll_only: bool = False
     is_partial: bool = False
+    has_key_pair: bool = False
     attributes: AttributeMap = ()
 
 

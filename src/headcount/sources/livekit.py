@@ -307,5 +307,5 @@ def samples(now: Ms) -> list[InboundRequest]:
 
 
 SOURCE: Final = Source(
-    "livekit", "LiveKit", "the API key and its secret, as KEY:SECRET", verify, parse, sign, samples, is_partial=True
+    "livekit", "LiveKit", "the API key and its secret, as KEY:SECRET", verify, parse, sign, samples, is_partial=True, has_key_pair=True
 )  # fmt: skip

@@ -112,7 +112,7 @@ class Database(Protocol):
     def close(self) -> None: ...
 
 
-_USER_AND_PASSWORD: Final = re.compile(r"(://[^:/@]*):.*@", re.DOTALL)
+_USER_AND_PASSWORD: Final = re.compile(r"(//[^:/@]*):.*@", re.DOTALL)
 _PASSWORD: Final = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
 
 

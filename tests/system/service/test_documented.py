@@ -99,6 +99,7 @@ def test_a_setting_is_read_from_each_place_and_the_nearest_wins(setting, tmp_pat
 WRONG = [
     ({"port": "abc"}, {}, "--port: expected a whole number from 0 to 65,535, got 'abc'"),
     ({}, {"HEADCOUNT_PORT": "70000"}, "HEADCOUNT_PORT: expected a whole number from 0 to 65,535, got '70000'"),
+    ({"database": "postgres//me:s3cret@db/x"}, {}, "--database: expected the path of a file, or a URL such as postgresql://USER:PASSWORD@HOST/NAME, got 'postgres//me:***@db/x'"),
     ({"durability": "off"}, {}, "--durability: expected full or normal, got 'off'"),
     ({"api_prefix": "v1"}, {}, "--api-prefix: expected a path that starts with a slash, such as /v1, or nothing, got 'v1'"),
     ({"reset_alone_s": "nan"}, {}, "--reset-alone: expected a duration of 1s or more, such as 15s or 2m, got 'nan'"),
