@@ -9,219 +9,27 @@ import re
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from shlex import quote
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
-from zoneinfo import available_timezones
 
+from headcount import setting_types as types
 from headcount.errors import BadInput
 from headcount.kernel.events import Ms
-from headcount.kernel.names import NUL
 from headcount.kernel.rules import Rules
-from headcount.limits import ATTRIBUTE_KEY_BYTES, Limits, length_problem
+from headcount.limits import Limits
 from headcount.secret_files import read_variable
 from headcount.store.database import file_of, mask_password
 from headcount.store.encryption import KEY_VARIABLE, Keyring
-from headcount.units import exact_duration, format_size, parse_duration, parse_size
 
-_MAX_USAGE_ATTRIBUTES: Final = 16
 DEFAULT_TOPIC: Final = "headcount.events"
 SOURCE_VARIABLES: Final = "HEADCOUNT_SOURCE_"
 """Beginning of the variables that declare sources."""
 ADMIN_KEY_VARIABLE: Final = "HEADCOUNT_ADMIN_KEY"
-
-
-class Kind(NamedTuple):
-    """Type of a setting: its name and limits in the docs, the unit of a bare number, and how a value is read and shown.
-
-    `read` returns a valid value, or raises `ValueError` with what was expected.
-    """
-
-    type: str
-    limits: str
-    read: Callable[[Any], Any]
-    show: Callable[[Any], str] = str
-    unit: str = ""
-
-    @property
-    def metavar(self) -> str:
-        """The placeholder of a value in help."""
-        return {"integer": "N", "time zone": "ZONE", "networks": "CIDR,…", "keys": "KEY,…"}.get(
-            self.type, self.type.upper()
-        )
-
-
-def _whole(least: int, most: int) -> Kind:
-    def read(value: Any) -> int:
-        try:
-            number = int(value)
-        except (ValueError, TypeError, OverflowError):
-            number = None
-        if number is None or str(value).strip() != str(number) or not least <= number <= most:
-            raise ValueError(f"expected a whole number from {least:,} to {most:,}")
-        return number
-
-    return Kind("integer", f"{least:,} to {most:,}", read)
-
-
-def _duration(least: str, most: str = "", *, unit: str = "s", is_whole: bool = False) -> Kind:
-    """Duration; the value is a number of seconds, or of days if `unit` is d."""
-    unit_ms = parse_duration(f"1{unit}")
-    least_ms, most_ms = parse_duration(least), parse_duration(most or "11574d")
-    bounds = f"from {least} to {most}" if most else f"of {least} or more"
-    example = "such as 30d" if unit == "d" else "such as 15s or 2m"
-
-    def read(value: Any) -> float:
-        number = _number(value, unit_ms, parse_duration)
-        if number is None or not least_ms <= number * unit_ms <= most_ms:
-            raise ValueError(f"expected a duration {bounds}, {example}")
-        if is_whole and number != int(number):
-            raise ValueError(f"expected a whole number of {'days' if unit == 'd' else 'seconds'} {bounds}")
-        return int(number) if number == int(number) else number
-
-    return Kind(
-        "duration",
-        f"{least} to {most}" if most else f"{least} or more",
-        read,
-        (lambda value: f"{value}d") if unit == "d" else (lambda value: exact_duration(round(value * 1_000))),
-        unit,
-    )
-
-
-def _size(least: str, most: str) -> Kind:
-    """Size in bytes."""
-
-    def read(value: Any) -> int:
-        number = _number(value, 1, parse_size)
-        if number is None or not parse_size(least) <= number <= parse_size(most) or number != int(number):
-            raise ValueError(f"expected a size from {least} to {most}, such as 8MB")
-        return int(number)
-
-    return Kind("size", f"{least} to {most}", read, format_size, "B")
-
-
-def _number(value: Any, unit: int, parse: Callable[[str], int]) -> float | None:
-    """Return a number, or a text with a unit as a number of `unit`; None if it is neither."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        pass
-    try:
-        return parse(str(value)) / unit
-    except ValueError:
-        return None
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("expected a text that is not empty")
-    return value
-
-
-def _database(value: Any) -> str:
-    text = _text(value)
-    if "//" in text and "@" in text and "://" not in text:
-        raise ValueError("expected the path of a file, or a URL such as postgresql://USER:PASSWORD@HOST/NAME")
-    return text
-
-
-def _one_of(*words: str) -> Kind:
-    def read(value: Any) -> str:
-        if value not in words:
-            raise ValueError(
-                f"expected {' or '.join(words)}" if len(words) == 2 else f"expected one of {', '.join(words)}"
-            )
-        return str(value)
-
-    return Kind("choice", ", ".join(f"`{word}`" for word in words), read)
-
-
-def _path_prefix(value: Any) -> str:
-    text = str(value).rstrip("/")
-    if text and not text.startswith("/"):
-        raise ValueError("expected a path that starts with a slash, such as /v1, or nothing")
-    return text
-
-
-def _url(value: Any) -> str:
-    text = str(value).rstrip("/")
-    if text and not text.startswith(("https://", "http://")):
-        raise ValueError("expected a URL that starts with https:// or http://")
-    return text
-
-
-def _topic(value: Any) -> str:
-    """Return the URL of a Kafka topic, or nothing."""
-    text = str(value)
-    parts = urlsplit(text)
-    if text and (
-        parts.scheme != "kafka" or not parts.netloc or "@" in parts.netloc or "/" in parts.path.strip("/")
-    ):
-        raise ValueError(
-            "expected kafka://HOST:PORT/TOPIC, such as kafka://broker.example:9092/headcount.events, with further"
-            " options of the client as ?security.protocol=SASL_SSL"
-        )
-    return text
-
-
-def _room_url(value: Any) -> str:
-    text = str(value)
-    if text and not (text.startswith(("https://", "http://")) and "{room}" in text):
-        raise ValueError(
-            "expected a URL that starts with https:// or http:// and contains {room},"
-            " such as https://meet.example/{room}"
-        )
-    return text
-
-
-def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Return networks from a text, separated by commas. Raise `ValueError`."""
-    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
-
-
-def _networks(value: Any) -> str:
-    text = str(value)
-    try:
-        networks(text)
-    except ValueError:
-        raise ValueError("expected networks separated by commas, such as 10.1.0.0/16,fd00::/8") from None
-    return text
-
-
-def _attribute_keys(value: Any) -> tuple[str, ...]:
-    """Return keys of attributes, from a list or a text that separates them by commas."""
-    keys = value.split(",") if isinstance(value, str) else value
-    if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
-        raise ValueError("expected keys of attributes separated by commas, such as customer,role")
-    keys = tuple(dict.fromkeys(key.strip() for key in keys if key.strip()))
-    if len(keys) > _MAX_USAGE_ATTRIBUTES:
-        raise ValueError(f"expected at most {_MAX_USAGE_ATTRIBUTES} keys")
-    for key in keys:
-        if NUL in key or "," in key or length_problem(key, max_bytes=ATTRIBUTE_KEY_BYTES):
-            raise ValueError(
-                f"expected keys of at most {ATTRIBUTE_KEY_BYTES} bytes without commas and U+0000"
-            )
-    return keys
-
-
-def _file(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("expected a path")  # noqa: TRY004 - reported with its origin, like all others
-    return value
-
-
-def _zone(value: Any) -> str:
-    name = str(value)
-    if name != "UTC" and name not in available_timezones():
-        raise ValueError("expected an IANA time zone, such as Europe/Berlin or UTC")
-    return name
 
 
 class TopicUrl(NamedTuple):
@@ -252,7 +60,7 @@ class Setting(NamedTuple):
 
     name: str
     default: Any
-    kind: Kind
+    kind: types.Kind
     help: str
 
     @property
@@ -270,48 +78,48 @@ class Setting(NamedTuple):
 
 
 TABLE: Final = (
-    Setting("database", "headcount.db", Kind("text", "path or postgresql:// URL", _database), "Database: the path of an SQLite file, or a postgresql:// URL"),
-    Setting("durability", "full", _one_of("full", "normal"), "Durability of commits; with `normal`, a power failure may lose the last seconds"),
-    Setting("encryption_key_file", "", Kind("path", "file of keys", _file), "File of the keys that encrypt the secrets of sources and webhooks in the database; without it, they are in plain text"),
-    Setting("log", "", Kind("URL", "kafka://HOST:PORT/TOPIC", _topic), "Kafka topic that receives the events instead of the database; a live query on a cluster processes it"),
-    Setting("engine", "on", _one_of("on", "off"), "Whether this server processes events; `off` if a live query on a cluster does"),
-    Setting("archive", "", Kind("path", "directory or s3:// URL", _file), "Archive of the events of a cluster: the live query writes it, and servers read it for explanations and exports"),
-    Setting("host", "127.0.0.1", Kind("text", "", _text), "Address to listen on; 0.0.0.0 listens on every interface"),
-    Setting("port", 8080, _whole(0, 65_535), "Port to listen on; 0 selects a free port"),
-    Setting("api_prefix", "/v1", Kind("path", "", _path_prefix), "Path prefix of the REST API"),
-    Setting("public_url", "", Kind("URL", "http:// or https://", _url), "URL under which clients reach the server, such as https://headcount.example"),
-    Setting("trusted_proxies", "127.0.0.0/8,::1/128", Kind("networks", "CIDR, separated by commas", _networks), "Networks of reverse proxies; Headcount believes the headers X-Forwarded-For, -Proto, -Host and -Prefix only from these"),
-    Setting("room_url", "", Kind("URL", "http:// or https://, with {room}", _room_url), "URL of a room in answers about rooms, such as https://meet.example/{room}"),
-    Setting("domain", "default", Kind("text", "", _text), "Domain of the first API key, and default domain of sources, webhooks and imports"),
-    Setting("timezone", "UTC", Kind("time zone", "IANA name", _zone), "Default time zone of the dashboard"),
-    Setting("min_stay_s", 10, _duration("0s"), "Minimum duration of a stay; shorter stays are ignored (rule 4)"),
-    Setting("start_alone_s", 30, _duration("0s"), "Minimum time that one person alone must stay to start a meeting (rule 6)"),
-    Setting("reset_alone_s", 600, _duration("1s"), "Time alone after which a new meeting starts (rule 7)"),
-    Setting("late_grace_s", 15, _duration("0s"), "Late grace period; events that arrive later cause a correction (rule 15)"),
-    Setting("reorder_window_s", 0.2, _duration("0s"), "Delay before new events become visible, so that out-of-order events can be sorted"),
-    Setting("stale_after_s", 0, _duration("0s"), "Age at which an open stay is closed because its leave event was probably lost; 0s disables this"),
-    Setting("granularity_s", 1, _duration("1s", "1h", is_whole=True), "Granularity of times in answers; times are rounded down to it (rule 12)"),
-    Setting("max_body_bytes", 8_000_000, _size("1KB", "1GB"), "Maximum size of a request body"),
-    Setting("max_events", 10_000, _whole(1, 10**6), "Maximum number of events in a request, participants in a snapshot, and events in an inbound request of a source"),
-    Setting("max_name_length", 512, _whole(16, 1_024), "Maximum length of a room name or participant name, in characters; in UTF-8, the limit is 1,024 bytes"),
-    Setting("max_attributes", 32, _whole(1, 256), "Maximum number of attributes of an event"),
-    Setting("max_attribute_key_length", 64, _whole(1, 256), "Maximum length of the key of an attribute, in characters; in UTF-8, the limit is 256 bytes"),
-    Setting("max_attribute_value_length", 512, _whole(1, 2_048), "Maximum length of an attribute that is a string, in characters; in UTF-8, the limit is 2,048 bytes"),
-    Setting("usage_attributes", ("customer", "role", "kind"), Kind("keys", f"at most {_MAX_USAGE_ATTRIBUTES}, separated by commas", _attribute_keys, ",".join), "Attributes of which usage is stored by value; usage by any other attribute is computed on request"),
-    Setting("request_timeout_s", 30, _duration("1s", "1h"), "Timeout of the request headers, of the body, and of the database"),
-    Setting("reads_per_5s", 100, _whole(0, 10**9), "Maximum number of read requests per API key in 5 seconds; 0 is no limit"),
-    Setting("events_per_5s", 100_000, _whole(0, 10**9), "Maximum number of events per API key or source in 5 seconds; a snapshot counts its participants; 0 is no limit"),
-    Setting("max_streams_per_domain", 1_000, _whole(1, 5_000), "Maximum number of open streams per domain and process"),
-    Setting("max_open_rooms", 100_000, _whole(0, 10**9), "Maximum number of active rooms per domain; 0 is no limit"),
-    Setting("ready_max_lag_s", 30, _duration("0s"), "Maximum processing lag at which /readyz reports ready"),
-    Setting("webhook_allowed_networks", "", Kind("networks", "CIDR, separated by commas", _networks), "Private networks that webhooks may connect to, such as 10.1.0.0/16,127.0.0.0/8"),
-    Setting("webhook_ca_file", "", Kind("path", "PEM file", _file), "File of additional certificate authorities to trust for webhooks"),
-    Setting("webhook_retention_days", 30, _duration("0d", "36500d", unit="d", is_whole=True), "Retention of webhook messages and their deliveries; 0d keeps them forever"),
-    Setting("erasure_list", "", Kind("path", "file", _file), "File with the list of erasures, which 'restore' and 'import' apply again; by default beside an SQLite database, with the ending .erasures"),
-    Setting("access_log", "on", _one_of("on", "off"), "Whether the access log records who reads meetings and people, signs in, exports, erases or changes keys"),
-    Setting("access_log_retention_days", 365, _duration("0d", "36500d", unit="d", is_whole=True), "Retention of the access log; 0d keeps it forever"),
-    Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "Log level; `debug` logs every request"),
-    Setting("log_format", "console", _one_of("console", "json"), "Log format"),
+    Setting("database", "headcount.db", types.Kind("text", "path or postgresql:// URL", types.database), "Database: the path of an SQLite file, or a postgresql:// URL"),
+    Setting("durability", "full", types.one_of("full", "normal"), "Durability of commits; with `normal`, a power failure may lose the last seconds"),
+    Setting("encryption_key_file", "", types.Kind("path", "file of keys", types.file), "File of the keys that encrypt the secrets of sources and webhooks in the database; without it, they are in plain text"),
+    Setting("log", "", types.Kind("URL", "kafka://HOST:PORT/TOPIC", types.topic), "Kafka topic that receives the events instead of the database; a live query on a cluster processes it"),
+    Setting("engine", "on", types.one_of("on", "off"), "Whether this server processes events; `off` if a live query on a cluster does"),
+    Setting("archive", "", types.Kind("path", "directory or s3:// URL", types.file), "Archive of the events of a cluster: the live query writes it, and servers read it for explanations and exports"),
+    Setting("host", "127.0.0.1", types.Kind("text", "", types.text), "Address to listen on; 0.0.0.0 listens on every interface"),
+    Setting("port", 8080, types.whole(0, 65_535), "Port to listen on; 0 selects a free port"),
+    Setting("api_prefix", "/v1", types.Kind("path", "", types.path_prefix), "Path prefix of the REST API"),
+    Setting("public_url", "", types.Kind("URL", "http:// or https://", types.url), "URL under which clients reach the server, such as https://headcount.example"),
+    Setting("trusted_proxies", "127.0.0.0/8,::1/128", types.Kind("networks", "CIDR, separated by commas", types.network_list), "Networks of reverse proxies; Headcount believes the headers X-Forwarded-For, -Proto, -Host and -Prefix only from these"),
+    Setting("room_url", "", types.Kind("URL", "http:// or https://, with {room}", types.room_url), "URL of a room in answers about rooms, such as https://meet.example/{room}"),
+    Setting("domain", "default", types.Kind("text", "", types.text), "Domain of the first API key, and default domain of sources, webhooks and imports"),
+    Setting("timezone", "UTC", types.Kind("time zone", "IANA name", types.zone), "Default time zone of the dashboard"),
+    Setting("min_stay_s", 10, types.duration("0s"), "Minimum duration of a stay; shorter stays are ignored (rule 4)"),
+    Setting("start_alone_s", 30, types.duration("0s"), "Minimum time that one person alone must stay to start a meeting (rule 6)"),
+    Setting("reset_alone_s", 600, types.duration("1s"), "Time alone after which a new meeting starts (rule 7)"),
+    Setting("late_grace_s", 15, types.duration("0s"), "Late grace period; events that arrive later cause a correction (rule 15)"),
+    Setting("reorder_window_s", 0.2, types.duration("0s"), "Delay before new events become visible, so that out-of-order events can be sorted"),
+    Setting("stale_after_s", 0, types.duration("0s"), "Age at which an open stay is closed because its leave event was probably lost; 0s disables this"),
+    Setting("granularity_s", 1, types.duration("1s", "1h", is_whole=True), "Granularity of times in answers; times are rounded down to it (rule 12)"),
+    Setting("max_body_bytes", 8_000_000, types.size("1KB", "1GB"), "Maximum size of a request body"),
+    Setting("max_events", 10_000, types.whole(1, 10**6), "Maximum number of events in a request, participants in a snapshot, and events in an inbound request of a source"),
+    Setting("max_name_length", 512, types.whole(16, 1_024), "Maximum length of a room name or participant name, in characters; in UTF-8, the limit is 1,024 bytes"),
+    Setting("max_attributes", 32, types.whole(1, 256), "Maximum number of attributes of an event"),
+    Setting("max_attribute_key_length", 64, types.whole(1, 256), "Maximum length of the key of an attribute, in characters; in UTF-8, the limit is 256 bytes"),
+    Setting("max_attribute_value_length", 512, types.whole(1, 2_048), "Maximum length of an attribute that is a string, in characters; in UTF-8, the limit is 2,048 bytes"),
+    Setting("usage_attributes", ("customer", "role", "kind"), types.Kind("keys", f"at most {types.MAX_USAGE_ATTRIBUTES}, separated by commas", types.attribute_keys, ",".join), "Attributes of which usage is stored by value; usage by any other attribute is computed on request"),
+    Setting("request_timeout_s", 30, types.duration("1s", "1h"), "Timeout of the request headers, of the body, and of the database"),
+    Setting("reads_per_5s", 100, types.whole(0, 10**9), "Maximum number of read requests per API key in 5 seconds; 0 is no limit"),
+    Setting("events_per_5s", 100_000, types.whole(0, 10**9), "Maximum number of events per API key or source in 5 seconds; a snapshot counts its participants; 0 is no limit"),
+    Setting("max_streams_per_domain", 1_000, types.whole(1, 5_000), "Maximum number of open streams per domain and process"),
+    Setting("max_open_rooms", 100_000, types.whole(0, 10**9), "Maximum number of active rooms per domain; 0 is no limit"),
+    Setting("ready_max_lag_s", 30, types.duration("0s"), "Maximum processing lag at which /readyz reports ready"),
+    Setting("webhook_allowed_networks", "", types.Kind("networks", "CIDR, separated by commas", types.network_list), "Private networks that webhooks may connect to, such as 10.1.0.0/16,127.0.0.0/8"),
+    Setting("webhook_ca_file", "", types.Kind("path", "PEM file", types.file), "File of additional certificate authorities to trust for webhooks"),
+    Setting("webhook_retention_days", 30, types.duration("0d", "36500d", unit="d", is_whole=True), "Retention of webhook messages and their deliveries; 0d keeps them forever"),
+    Setting("erasure_list", "", types.Kind("path", "file", types.file), "File with the list of erasures, which 'restore' and 'import' apply again; by default beside an SQLite database, with the ending .erasures"),
+    Setting("access_log", "on", types.one_of("on", "off"), "Whether the access log records who reads meetings and people, signs in, exports, erases or changes keys"),
+    Setting("access_log_retention_days", 365, types.duration("0d", "36500d", unit="d", is_whole=True), "Retention of the access log; 0d keeps it forever"),
+    Setting("log_level", "info", types.one_of("debug", "info", "warning", "error"), "Log level; `debug` logs every request"),
+    Setting("log_format", "console", types.one_of("console", "json"), "Log format"),
 )  # fmt: skip
 """All settings, in the order in which they are listed."""
 

@@ -10,7 +10,7 @@ from headcount.outbound.webhooks.client import Transport
 from headcount.outbound.webhooks.dispatcher import Dependencies, Dispatcher
 from headcount.outbound.webhooks.metrics import WebhookMetrics
 from headcount.outbound.webhooks.retry_policy import Backoff
-from headcount.settings import networks
+from headcount.setting_types import networks
 from headcount.store.webhooks import Endpoint, RetryType
 
 SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="

@@ -34,7 +34,7 @@ from headcount.service.core import Core
 from headcount.service.readiness import Readiness
 from headcount.service.runtime import new_nonce
 from headcount.service.status import Status
-from headcount.settings import networks
+from headcount.setting_types import networks
 from headcount.store.credentials import new_secret
 
 _COMMIT_MS: Final = 2_000

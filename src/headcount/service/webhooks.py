@@ -10,7 +10,8 @@ from headcount.clock import Clock
 from headcount.outbound.webhooks.client import Transport
 from headcount.outbound.webhooks.endpoints import EndpointManager
 from headcount.service.runtime import new_uuid, random_bytes
-from headcount.settings import Settings, networks
+from headcount.setting_types import networks
+from headcount.settings import Settings
 from headcount.store.open import Store
 
 

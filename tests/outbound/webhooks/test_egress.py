@@ -4,7 +4,7 @@ import pytest
 
 from headcount.errors import BadInput
 from headcount.outbound.webhooks.egress import AddressRefused, check_url, permitted
-from headcount.settings import networks
+from headcount.setting_types import networks
 
 PUBLIC = ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"]
 INNER = [
