@@ -6,8 +6,14 @@ import inspect
 import threading
 
 from headcount.client import AsyncClient, Client
+from headcount.client.operations import Operations
 
 PATIENCE_S = 120
+
+
+def operations():
+    """The operations by name."""
+    return inspect.getmembers(Operations, lambda one: hasattr(one, "_build"))
 
 
 class Blocking:

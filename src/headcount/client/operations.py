@@ -28,12 +28,12 @@ from headcount.client.calls import (
     query,
     to_json,
 )
+from headcount.client.paging import known_options, pages
+from headcount.client.webhook_operations import WebhookOperations
 from headcount.errors import BadInput
 
 Day = Time | date
 """A day of the time zone, or a time."""
-_PAGE: Final = 100
-"""The largest page of a list."""
 _BATCH: Final = 1_000
 """Events of one request."""
 
@@ -73,17 +73,7 @@ class UsageFilters(TypedDict, total=False):
     attributes: Mapping[str, str] | None
 
 
-class WebhookFields(TypedDict, total=False):
-    """Fields of a webhook. `hmac` is its secret, base64; without it, the server generates one."""
-
-    event_types: Sequence[str]
-    retry_type: str
-    basic_auth: str | None
-    hmac: str
-    extensions: bool
-
-
-class Operations:
+class Operations(WebhookOperations):
     """All operations of the API."""
 
     # Meetings.
@@ -105,7 +95,7 @@ class Operations:
     ) -> Paging[models.MeetingWithParticipants]:
         """Iterate over the meetings that match the filters, newest first. Pages are read when they are needed."""
         first = _meetings("/meetings", models.Meetings, filters, starting_after)
-        return _pages(first, filters.get("limit"), "starting_after", lambda meeting: meeting.id)
+        return pages(first, filters.get("limit"), "starting_after", lambda meeting: meeting.id)
 
     @Operation
     def get_meeting(self, meeting_id: str) -> Call[models.Meeting]:
@@ -137,8 +127,8 @@ class Operations:
     ) -> Paging[models.Participant]:
         """Iterate over the participants of a meeting. Raise `NotFound` if nobody matches."""
         first = _participants(meeting_id, limit, None, None, include_attributes, attributes)
-        pages = _pages(first, None, "joined_after", lambda one: one.participant_id)
-        return replace(pages, ends_absent=True)
+        found = pages(first, None, "joined_after", lambda one: one.participant_id)
+        return replace(found, ends_absent=True)
 
     @Operation
     def list_user_meetings(
@@ -160,7 +150,7 @@ class Operations:
         """Iterate over the meetings that a user took part in, newest first."""
         place = path("/users/", user_id, "/meetings")
         first = _meetings(place, models.UserMeetings, filters, starting_after)
-        return _pages(first, filters.get("limit"), "starting_after", lambda meeting: meeting.id)
+        return pages(first, filters.get("limit"), "starting_after", lambda meeting: meeting.id)
 
     @Operation
     def explain_meeting(
@@ -249,7 +239,7 @@ class Operations:
     @PagedOperation
     def iterate_rooms(self, *, limit: int | None = None) -> Paging[models.Room]:
         """Iterate over the rooms, newest first."""
-        return _pages(_rooms(limit), limit, "starting_after", lambda room: room.name)
+        return pages(_rooms(limit), limit, "starting_after", lambda room: room.name)
 
     @Operation
     def get_room(self, room: str) -> Call[models.Room]:
@@ -396,94 +386,6 @@ class Operations:
         place = path("/rooms/", room, "/snapshot")
         return Call("POST", place, models.IngestResult, query(wait=wait or None), to_json(body))
 
-    # Webhooks. All need the scope `admin`.
-
-    @Operation
-    def list_webhooks(self) -> Call[list[reports.Webhook]]:
-        """Return all webhooks, oldest first."""
-        return Call("GET", "/webhooks", list[reports.Webhook], [])
-
-    @Operation
-    def create_webhook(self, url: str, **settings: Unpack[WebhookFields]) -> Call[reports.Webhook]:
-        """Create a webhook. Its URL must answer the ping, a POST of `{"test":"test"}`, with 200."""
-        body = to_json({"url": url, **_webhook_fields(settings)})
-        return Call("POST", "/webhooks", reports.Webhook, [], body, repeatable=False)
-
-    @Operation
-    def get_webhook(self, uuid: str) -> Call[reports.Webhook]:
-        """Return a webhook with its settings and its state."""
-        return Call("GET", path("/webhooks/", uuid), reports.Webhook, [])
-
-    @Operation
-    def update_webhook(
-        self, uuid: str, *, url: str | None = None, **settings: Unpack[WebhookFields]
-    ) -> Call[reports.Webhook]:
-        """Change fields of a webhook. One that had failed becomes active and gets its pending messages."""
-        body = to_json({**fields(url=url), **_webhook_fields(settings)})
-        return Call("POST", path("/webhooks/", uuid), reports.Webhook, [], body)
-
-    @Operation
-    def delete_webhook(self, uuid: str) -> Call[reports.DeletedWebhook]:
-        """Delete a webhook and its pending messages."""
-        deleted = reports.DeletedWebhook(deleted=True, uuid=uuid)
-        return Call("DELETE", path("/webhooks/", uuid), reports.DeletedWebhook, [], if_absent=deleted)
-
-    @Operation
-    def list_webhook_secrets(self, uuid: str) -> Call[reports.WebhookSecrets]:
-        """Return all valid secrets of a webhook. Messages are signed with each of them."""
-        return Call("GET", path("/webhooks/", uuid, "/secrets"), reports.WebhookSecrets, [])
-
-    @Operation
-    def update_webhook_secrets(self, uuid: str, secrets: Sequence[str]) -> Call[reports.WebhookSecrets]:
-        """Replace all secrets of a webhook, without a ping."""
-        body = to_json({"secrets": list(secrets)})
-        return Call("PUT", path("/webhooks/", uuid, "/secrets"), reports.WebhookSecrets, [], body)
-
-    @Operation
-    def list_deliveries(
-        self,
-        uuid: str,
-        *,
-        limit: int | None = None,
-        starting_after: str | None = None,
-        state: Literal["delivered", "pending", "failed"] | None = None,
-    ) -> Call[reports.Deliveries]:
-        """Return a page of messages of a webhook, newest first, with every attempt."""
-        return _deliveries(uuid, limit, state, starting_after)
-
-    @PagedOperation
-    def iterate_deliveries(
-        self,
-        uuid: str,
-        *,
-        limit: int | None = None,
-        state: Literal["delivered", "pending", "failed"] | None = None,
-    ) -> Paging[reports.MessageDelivery]:
-        """Iterate over the messages of a webhook, newest first."""
-        return _pages(_deliveries(uuid, limit, state), limit, "starting_after", lambda message: message.id)
-
-    @Operation
-    def resend_deliveries(
-        self,
-        uuid: str,
-        *,
-        id: str | None = None,  # noqa: A002 - the API's word
-        ids: Sequence[str] | None = None,
-        room: str | None = None,
-        failed: bool | None = None,
-        from_: Time | None = None,
-        to: Time | None = None,
-    ) -> Call[reports.Resent]:
-        """Send messages again that match all conditions, at most 10,000, oldest first."""
-        body = fields(id=id, ids=ids, room=room, failed=failed, from_=from_, to=to)
-        place = path("/webhooks/", uuid, "/resend")
-        return Call("POST", place, reports.Resent, [], to_json(body), repeatable=False)
-
-    @Operation
-    def test_webhook(self, uuid: str) -> Call[reports.WebhookTest]:
-        """Send the ping and return its result."""
-        return Call("POST", path("/webhooks/", uuid, "/test"), reports.WebhookTest, [], repeatable=False)
-
     # Health.
 
     @Operation
@@ -532,7 +434,7 @@ def _meetings(
     starting_after: str | None = None,
     ending_before: str | None = None,
 ) -> Call[T]:
-    values = _known(filters, MeetingFilters)
+    values = known_options(filters, MeetingFilters)
     attributes = values.pop("attributes", None)
     shown = include(attributes=values.pop("include_attributes", False))
     parameters = query(**values, include=shown, starting_after=starting_after, ending_before=ending_before)
@@ -578,7 +480,7 @@ def _report(
     filters: Mapping[str, Any],
     limit: int | None = None,
 ) -> Call[T]:
-    values = _known(filters, UsageFilters)
+    values = known_options(filters, UsageFilters)
     attributes = values.pop("attributes", None)
     parameters = query(from_=from_, group_by=group_by, limit=limit, **values)
     return Call("GET", place, type_, parameters + attribute_query(attributes))
@@ -587,40 +489,3 @@ def _report(
 def _events(body: bytes, *, wait: bool, repeatable: bool) -> Call[models.IngestResult]:
     parameters = query(wait=wait or None)
     return Call("POST", "/events", models.IngestResult, parameters, body, repeatable)
-
-
-def _deliveries(
-    uuid: str, limit: int | None, state: str | None, starting_after: str | None = None
-) -> Call[reports.Deliveries]:
-    parameters = query(limit=limit, state=state, starting_after=starting_after)
-    return Call("GET", path("/webhooks/", uuid, "/deliveries"), reports.Deliveries, parameters)
-
-
-def _webhook_fields(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a webhook in the API's spelling. None is a value: it removes `basic_auth`."""
-    found = {}
-    for name, value in _known(settings, WebhookFields).items():
-        first, *rest = name.split("_")
-        found[first + "".join(map(str.capitalize, rest))] = value
-    return found
-
-
-def _known(options: Mapping[str, Any], allowed: type) -> dict[str, Any]:
-    """Return keyword arguments. Raise `TypeError` for one that no type checker would accept."""
-    known = allowed.__annotations__
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        raise TypeError(f"unexpected argument '{unknown[0]}': expected some of {', '.join(known)}")
-    return dict(options)
-
-
-def _pages(first: Call[Any], limit: int | None, cursor: str, place_of: Any) -> Paging[Any]:
-    """Return the pages of a list, each of which begins after the last item of the one before."""
-    parameters = [(name, value) for name, value in first.query if name != cursor]
-    size = _PAGE if limit is None else limit
-
-    def following(page: Any) -> Call[Any] | None:
-        is_last = not page.data or (len(page.data) < size <= _PAGE and cursor == "starting_after")
-        return None if is_last else replace(first, query=[*parameters, (cursor, place_of(page.data[-1]))])
-
-    return Paging(first, lambda page: page.data, following)
