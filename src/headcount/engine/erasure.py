@@ -9,7 +9,6 @@ were not known, the request continues.
 Responsible for the order of these steps. Must not know what is removed from a row (`redaction.py`), nor SQL.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -193,9 +192,8 @@ class Eraser:
                     self._continue([known])
                 while known.state == 0:
                     rewrite = self._slice([known], cursor)
-                    self._slices.write([rewrite], (), self._epoch)
+                    self._write([rewrite])
                     (known,) = rewrite.progress
-                    self._note([known])
                 self._evict((entry.domain, entry.room))
                 found = True
         return found
@@ -336,25 +334,26 @@ class Eraser:
     def _rewrite(self, unfinished: Sequence[Sequence[ErasedParticipant]], cursor: int) -> None:
         """Rewrite a slice of each room, as many rooms as are changed in a short transaction."""
         rewrites: list[Rewrite] = []
-        changed = Counter[int]()
         for of_room in unfinished:
-            rewrite = self._slice(of_room, cursor)
-            rewrites.append(rewrite)
-            changed[of_room[0].erasure] += len(rewrite.entries)
-            if changed.total() >= _REWRITTEN:
+            rewrites.append(self._slice(of_room, cursor))
+            if sum(len(one.entries) for one in rewrites) >= _REWRITTEN:
                 break
-        for number, entries in changed.items():
-            stays = sum(
-                row is None
-                for one in rewrites
-                if one.progress[0].erasure == number
-                for row in one.batch.stays.values()
-            )
-            self._requests[number] = self._requests[number].counting({"entries": entries, "stays": stays})
-        self._slices.write(rewrites, [self._requests[number] for number in changed], self._epoch)
+        self._write(rewrites)
         for rewrite in rewrites:
             self._evict((rewrite.progress[0].domain, rewrite.progress[0].room))
-            self._note(rewrite.progress)
+
+    def _write(self, rewrites: Sequence[Rewrite]) -> None:
+        """Write slices, and in the same transaction what their requests have changed."""
+        changed: dict[int, Erasure] = {}
+        for one in rewrites:
+            number = one.progress[0].erasure
+            stays = sum(row is None for row in one.batch.stays.values())
+            counts = {"entries": len(one.entries), "stays": stays}
+            changed[number] = changed.get(number, self._requests[number]).counting(counts)
+        self._slices.write(rewrites, list(changed.values()), self._epoch)
+        self._requests |= changed
+        for one in rewrites:
+            self._note(one.progress)
 
     def _slice(self, unfinished: Sequence[ErasedParticipant], cursor: int) -> Rewrite:
         """Return what replaces the next slice of a room."""

@@ -143,7 +143,7 @@ def test_nothing_of_a_person_is_left_anywhere(service, tmp_path):
                 and found
             )
         )
-        assert done["counts"]["stays"] >= 1
+        assert done["counts"].get("stays", 0) >= 1, done
         imported = headcount("import", str(file), *place)
         assert "Skipped 4 duplicates" in imported.stdout
         wait_until(lambda: client.get("/rooms/live/presence").json()["data"][0]["id"] == "bob-2")
