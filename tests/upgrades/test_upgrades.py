@@ -158,7 +158,7 @@ def steady(value, path, *, ongoing=False):
 
 
 def assert_covers(now, before, where):
-    """Every field and element of before is there; new ones may be added."""
+    """Every earlier field and element is there; new ones may be added."""
     if isinstance(before, dict):
         assert set(before) <= set(now), where
         for name, one in before.items():

@@ -441,11 +441,7 @@ class Eraser:
 
     def _count(self, number: int, counts: Mapping[str, int]) -> None:
         """Add to what a request has changed."""
-        erasure = self._requests[number]
-        total = {
-            name: erasure.counts.get(name, 0) + counts.get(name, 0) for name in {**erasure.counts, **counts}
-        }
-        self._set(replace(erasure, counts=total))
+        self._set(self._requests[number].counting(counts))
 
     def _set(self, erasure: Erasure) -> None:
         self._requests[erasure.number] = erasure

@@ -19,7 +19,7 @@ from headcount.http.auth import ANY_SCOPE, Authenticator
 from headcount.http.context import QueryContext
 from headcount.http.cursors import Cursors
 from headcount.http.errors import HANDLERS
-from headcount.http.forwarding import TrustedProxies
+from headcount.http.forwarded import TrustedProxies
 from headcount.http.middleware import Middleware, OnAnswer
 from headcount.http.operations import Operation
 from headcount.http.routes import (

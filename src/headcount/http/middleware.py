@@ -14,7 +14,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headcount.command_hints import CommandHints
-from headcount.http.forwarding import TrustedProxies
+from headcount.http.forwarded import TrustedProxies
 from headcount.store.database import StoreTimeout
 from headcount.telemetry.logging import set_actor
 from headcount.telemetry.metrics import Metrics

@@ -19,7 +19,7 @@ from headcount.client.models import Meeting, Participant, RoomStay
 from headcount.client.reports import Usage, UsageByRoom, UsageByValue
 from headcount.mcp_server import answers
 from headcount.mcp_server.certainty import STALE_S, Examined, certainty, examined, time_text
-from headcount.mcp_server.explaining import end_of, explanation_of
+from headcount.mcp_server.explanation import end_of, explanation_of
 from headcount.mcp_server.forms import meeting_summary, optional_time, past_stay, person_fields, present_stay
 from headcount.mcp_server.masking import Names, shorten
 from headcount.mcp_server.parameters import (

@@ -17,7 +17,7 @@ from headcount.http.app import Parts, build
 from headcount.http.auth import Authenticator
 from headcount.http.context import QueryContext
 from headcount.http.cursors import Cursors
-from headcount.http.forwarding import TrustedProxies
+from headcount.http.forwarded import TrustedProxies
 from headcount.http.middleware import Middleware
 from headcount.http.rate_limit import RateLimiter
 from headcount.http.room_quota import RoomQuota
