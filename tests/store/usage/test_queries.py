@@ -14,6 +14,7 @@ from headcount.store.domains import remove_domain
 from headcount.store.meeting_lists import MeetingFilter, Page
 from headcount.store.records import BatchChanges, MeetingRow, StayRow
 from headcount.store.usage.rollup import UsageRollup
+from headcount.store.usage.totals import total_of_value
 from support.engines import NEW_YEAR
 from support.stored import entry_of
 
@@ -108,8 +109,15 @@ def slow_values(store, key, first, until, now, conditions=()):
     return {value: used for value, used in found.items() if used}
 
 
+def total_of(quarters):
+    return total_of_value(None, quarters.values()) if quarters else None
+
+
 def fast_values(store, key, first, until, now, conditions=()):
     values, quarters = store.usage.by_value("default", key, None, first, until, now, conditions)
+    again, sums = store.usage.by_value("default", key, None, first, until, now, conditions, [first])
+    assert values == again
+    assert total_of(quarters) == total_of(sums)
     assert sum(one.participant_ms for one in values) == sum(one.participant_ms for one in quarters.values())
     assert [one.participant_ms for one in values] == sorted(
         (one.participant_ms for one in values), reverse=True
@@ -127,6 +135,8 @@ def most_of(spans):
 
 def fast(store, domain, first, until, now, conditions=()):
     rooms, quarters = store.usage.by_room(domain, None, first, until, now, conditions)
+    _, sums = store.usage.by_room(domain, None, first, until, now, conditions, range(first, until, 50))
+    assert total_of(quarters) == total_of(sums)
     found = {one.room: tuple(one)[1:] for one in rooms}
     if quarters:
         began, time, most, _ = zip(*quarters.values(), strict=True)

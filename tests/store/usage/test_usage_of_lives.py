@@ -2,6 +2,7 @@
 
 import tempfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from headcount.kernel.attributes import text_of, values_of
 from headcount.kernel.events import Event, Kind
 from headcount.kernel.rules import Rules
+from headcount.store.usage.totals import QuarterUsage, total_of_value
 from support.engines import NEW_YEAR, kernel
 from support.stored import DOMAIN, IN_MEMORY, StoredEngine
 from support.strategies import histories
@@ -19,6 +21,7 @@ TICK = 3_000
 """So that a history of 2,500 ticks goes over some quarters of an hour."""
 RULES = Rules(10 * TICK, 30 * TICK, 600 * TICK, 15 * TICK)
 QUARTER = 900_000
+NOTHING = QuarterUsage(0, 0, 0, 0)
 FIRST = NEW_YEAR // QUARTER - 2
 QUARTERS = range(FIRST, FIRST + 16)
 ROOMS = ("red", "blue")
@@ -65,6 +68,18 @@ def slow_sum(meetings, now, fits=bool):
 def fast(stored, now, room=None, conditions=()):
     used = stored.store.usage.by_quarter(DOMAIN, room, QUARTERS[0], QUARTERS[-1] + 1, now, conditions)
     return {number: tuple(one) for number, one in used.items()}
+
+
+def check_sums(stored, now, edges, room=None, conditions=()):
+    """Sums between edges are those of the quarters between them, and none extends beyond an edge."""
+    selection = (DOMAIN, room, QUARTERS[0], QUARTERS[-1] + 1, now, conditions)
+    single, found = (stored.store.usage.by_quarter(*selection, edges=some) for some in ((), edges))
+    for first, until in pairwise(sorted({QUARTERS[0], *edges, QUARTERS[-1] + 1})):
+        parts, sums = (
+            [used for number, used in one.items() if first <= number < until] for one in (single, found)
+        )
+        assert len(sums) <= len(parts)
+        assert total_of_value(None, sums or [NOTHING]) == total_of_value(None, parts or [NOTHING])
 
 
 def rooms_of(stored, now, conditions=()):
@@ -158,6 +173,7 @@ def test_usage_is_that_of_the_meetings_in_any_order_with_restarts_anywhere(folde
     now = data.draw(moments)
     conditions = data.draw(st.sampled_from(CONDITIONS))
     key = data.draw(st.sampled_from(("role", "customer", "vip")))
+    edges = sorted(data.draw(st.sets(st.sampled_from(QUARTERS), min_size=1)))
     stored = StoredEngine(folder, RULES)
     try:
         for number, event in enumerate(order):
@@ -173,10 +189,14 @@ def test_usage_is_that_of_the_meetings_in_any_order_with_restarts_anywhere(folde
         assert stored.meetings() == meetings
         check(stored, meetings, now)
         check_attributes(stored, meetings, now, conditions, key)
+        check_sums(stored, now, edges)
+        check_sums(stored, now, edges, conditions=conditions)
         stored.store.usage_rollup.finish()
         assert waiting(stored) == 0
         check(stored, meetings, now)
         check_attributes(stored, meetings, now, conditions, key)
+        check_sums(stored, now, edges)
+        check_sums(stored, now, edges, conditions=conditions)
         tables = tallied(stored)
         stored.store.usage_rollup.reset()
         with pytest.MonkeyPatch.context() as patch:

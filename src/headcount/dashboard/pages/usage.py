@@ -6,6 +6,7 @@ Responsible for the ranges of days and the charts. Must not know how usage is st
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
@@ -25,6 +26,8 @@ from headcount.timezones import boundaries
 
 _HOUR_MS: Final[Ms] = 3_600_000
 _DAY_MS: Final[Ms] = 86_400_000
+_QUARTERS_OF_HOUR: Final = _HOUR_MS // QUARTER_MS
+_QUARTERS_OF_DAY: Final = _DAY_MS // QUARTER_MS
 _MAX_HOURLY_DAYS: Final = 3
 """Ranges of at most this many days are shown by hour."""
 _LONG_RANGE_DAYS: Final = 93
@@ -157,10 +160,10 @@ def load(view: View, *, with_rooms: bool = True) -> UsageReport:
     selection = (view.domain, room, midnights[0] // QUARTER_MS, midnights[-1] // QUARTER_MS, view.now)
     usage, by_room = view.context.store.usage, None
     if with_rooms:
-        rows, quarters = usage.by_room(*selection)
+        rows, quarters = usage.by_room(*selection, edges=_hours_of(midnights))
         by_room = [RoomUsage(row.room, row.meetings, row.participant_ms, row.peak) for row in rows]
     else:
-        quarters = usage.by_quarter(*selection)
+        quarters = usage.by_quarter(*selection, edges=_hours_of(midnights))
     total = total_of(edges, quarters)
     attribute = query.text(view.query, "attribute")
     return UsageReport(
@@ -175,6 +178,16 @@ def load(view: View, *, with_rooms: bool = True) -> UsageReport:
         attribute,
         None if attribute is None else _values(view, attribute, selection),
     )
+
+
+def _hours_of(midnights: Sequence[Ms]) -> list[int]:
+    """Return the quarters at which the hours of days begin; of days without 24 hours, all quarters."""
+    days = pairwise(midnight // QUARTER_MS for midnight in midnights)
+    return [
+        number
+        for first, until in days
+        for number in range(first, until, _QUARTERS_OF_HOUR if until - first == _QUARTERS_OF_DAY else 1)
+    ]
 
 
 def _values(view: View, attribute: str, selection: tuple[str, str | None, int, int, Ms]) -> list[ValueUsage]:

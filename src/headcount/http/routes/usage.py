@@ -276,6 +276,11 @@ class _Window:
     def end_quarter(self) -> int:
         return self.edges[-1] // QUARTER_MS
 
+    @property
+    def quarters(self) -> list[int]:
+        """The quarters that begin at the edges."""
+        return [edge // QUARTER_MS for edge in self.edges]
+
     def average(self, participant_ms: Ms, now: Ms) -> float:
         """Return the average number of participants in the whole time, until now."""
         return avg_participants(participant_ms, self.edges[0], min(self.edges[-1], now))
@@ -328,11 +333,11 @@ def get_usage(context: QueryContext, domain: str, request: Request) -> Answer:
             )
         ), {}
     if group == "room":
-        rooms, quarters = context.usage.by_room(domain, room, first, end, now, conditions)
+        rooms, quarters = context.usage.by_room(domain, room, first, end, now, conditions, window.quarters)
         totals = _totals(total_of(window.edges, quarters))
         by_room = [_room_usage(used) for used in rooms[:_MAX_GROUPS]]
         return encode(UsageByRoom(*window.heading(group, completeness), totals, len(rooms), by_room)), {}
-    quarters = context.usage.by_quarter(domain, room, first, end, now, conditions)
+    quarters = context.usage.by_quarter(domain, room, first, end, now, conditions, window.quarters)
     totals = _totals(total_of(window.edges, quarters))
     buckets = [_usage_bucket(total, window.zone) for total in buckets_of(window.edges, quarters)]
     return encode(Usage(*window.heading(group, completeness), totals, len(buckets), buckets)), {}
@@ -362,7 +367,7 @@ def get_concurrency(context: QueryContext, domain: str, request: Request) -> Ans
             )
         ), {}
     quarters = context.usage.by_quarter(
-        domain, room, window.first_quarter, window.end_quarter, now, conditions
+        domain, room, window.first_quarter, window.end_quarter, now, conditions, window.quarters
     )
     data = [_concurrency_bucket(total, window.zone, now) for total in buckets_of(window.edges, quarters)]
     totals = _concurrency_totals(total_of(window.edges, quarters), now)
@@ -383,6 +388,7 @@ def _values(context: QueryContext, domain: str, query: QueryParams, window: _Win
         window.end_quarter,
         now,
         params.attribute_filters(query),
+        window.quarters,
     )
     limit = LIMIT.get(query)
     top = {one.value for one in [one for one in found if one.value is not None][:limit]} | {None}

@@ -117,6 +117,20 @@ where domain = :domain
   and quarter >= :first
   and quarter < :until
 
+-- name: select_domain_sums
+-- Sums of `length` quarters each. The highest of the last column has the greatest peak, and of equal peaks the first.
+select :first + (quarter - :first) / :length * :length,
+  cast(sum(meetings) as bigint),
+  cast(sum(participant_ms) as bigint),
+  max(peak_participants * 4398046511104 + 4398046511103 - quarter * 900000 - peak_offset_ms)
+from domain_quarters
+where domain = :domain
+  and attribute = :attribute
+  and value = :value
+  and quarter >= :first
+  and quarter < :until
+group by 1
+
 -- name: select_quarters_by_value
 -- Served by domain_quarters_by_quarter.
 select value, quarter, meetings, participant_ms, peak_participants, peak_offset_ms

@@ -7,7 +7,8 @@ and who joined and left in it. A correction changes only the quarters that it to
 Responsible for the arithmetic of quarters. Must not know the database.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import msgspec
@@ -117,6 +118,25 @@ def quarters_in(start: Ms, end: Ms) -> Interval:
     """Return the range of quarters that [start, end) touches, one at least."""
     first = start // QUARTER_MS
     return first, max(first + 1, -(-end // QUARTER_MS))
+
+
+def sums_between(edges: Iterable[int], single: Sequence[Interval]) -> list[tuple[int, int, int]]:
+    """Return ranges of quarters, each with the length of the sums that it consists of, from the first edge to the last.
+
+    No sum extends beyond an edge. The ranges of `single` lie between the edges, and have sums of one quarter.
+    """
+    inside = {first for first, _ in single}
+    outside = {until for _, until in single}
+    found: list[tuple[int, int, int]] = []
+    is_single = False
+    for first, until in pairwise(sorted({*edges, *inside, *outside})):
+        is_single = first in inside or (is_single and first not in outside)
+        length = 1 if is_single else until - first
+        if found and found[-1][2] == length:
+            found[-1] = (found[-1][0], until, length)
+        else:
+            found.append((first, until, length))
+    return found
 
 
 def encode_steps(steps: Steps) -> str:

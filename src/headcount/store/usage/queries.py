@@ -8,7 +8,7 @@ from the stays (`scan.py`).
 Responsible for reading usage. Must not know time zones, hours or days.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Any, Final
@@ -26,6 +26,7 @@ from headcount.store.usage.quarters import (
     decode_steps,
     merged,
     quarters_in,
+    sums_between,
 )
 from headcount.store.usage.room_quarters import decode_quarter, ended_quarters, stored_quarters
 from headcount.store.usage.scan import Conditions, Scan
@@ -52,6 +53,11 @@ _PENDING_LIMIT: Final = 5_000
 """Pending time ranges that one answer computes; more of them would take minutes."""
 _MAX_RANGES: Final = 50
 _DAY: Final = SCALES[1]
+_MOMENTS: Final = 2**42
+"""More than ms from 1970 to 2100. A peak times this, plus ms before the latest, is one number: its greatest is the first peak."""
+
+Edges = Sequence[int]
+"""Quarters between which sums suffice."""
 
 _RoomChanges = tuple[RoomQuarters, RoomQuarters]
 """Quarters of a room to add to the stored ones, and those to subtract."""
@@ -63,6 +69,7 @@ class Usage:
     """The usage of all domains. The number of a quarter is ms since 1970 divided by `QUARTER_MS`.
 
     `conditions` are the texts of attributes: only stays that fulfill all of them count, and only meetings with such a stay.
+    `edges` are quarters, in order: quarters between two of them may be one item of an answer, by the number of the first.
     Methods raise `StoreBusy` while too many rollups are pending, and `BadInput` if conditions require too many stays.
     """
 
@@ -70,22 +77,38 @@ class Usage:
         self._database = database
 
     def by_quarter(
-        self, domain: str, room: str | None, first: int, until: int, now: Ms, conditions: Conditions = ()
+        self,
+        domain: str,
+        room: str | None,
+        first: int,
+        until: int,
+        now: Ms,
+        conditions: Conditions = (),
+        edges: Edges = (),
     ) -> QuarterUsages:
         """Return the usage of quarters from `first` to `until` (exclusive) with any usage, of one room or of all."""
         with consistent_read(self._database) as connection:
-            request = _Request(connection, domain, first, until, now, *(key for key, _ in conditions[:1]))
+            attribute = conditions[0][0] if conditions else None
+            request = _Request(connection, domain, first, until, now, attribute, edges)
             series = request.series_of(conditions)
             if series is None:
                 return request.scan(room, conditions).by_quarter()
             return request.all_rooms(series) if room is None else request.one_room(room, series)
 
     def by_room(
-        self, domain: str, room: str | None, first: int, until: int, now: Ms, conditions: Conditions = ()
+        self,
+        domain: str,
+        room: str | None,
+        first: int,
+        until: int,
+        now: Ms,
+        conditions: Conditions = (),
+        edges: Edges = (),
     ) -> tuple[list[RoomUsage], QuarterUsages]:
         """Return the usage of each room with any, most time first, and the usage of quarters of all rooms."""
         with consistent_read(self._database) as connection:
-            request = _Request(connection, domain, first, until, now, *(key for key, _ in conditions[:1]))
+            attribute = conditions[0][0] if conditions else None
+            request = _Request(connection, domain, first, until, now, attribute, edges)
             series = request.series_of(conditions)
             if series is None:
                 scan = request.scan(room, conditions)
@@ -106,13 +129,14 @@ class Usage:
         until: int,
         now: Ms,
         conditions: Conditions = (),
+        edges: Edges = (),
     ) -> tuple[list[ValueUsage], QuarterUsages]:
         """Return the usage of each value of an attribute, most time first, and the usage of quarters of all values.
 
         The value None stands for those without the attribute. A meeting counts for each value that one of its stays has.
         """
         with consistent_read(self._database) as connection:
-            request = _Request(connection, domain, first, until, now, attribute)
+            request = _Request(connection, domain, first, until, now, attribute, edges)
             if conditions or attribute not in request.attributes:
                 scan = request.scan(room, conditions)
                 quarters, values = scan.by_quarter(), scan.by_value(attribute)
@@ -142,19 +166,20 @@ class _Request:
         first: int,
         until: int,
         now: Ms,
-        attribute: str | None = None,
+        attribute: str | None,
+        edges: Edges,
     ) -> None:
         self._connection = connection
         self._domain = domain
         self._first = first
         self._until = until
         self._now = now
+        self._edges = edges
         self._computed = () if attribute is None else (attribute,)
         """The attribute whose values the answer is about: parts of others are not computed."""
         self._long_texts: dict[str, str] = {}
         self._found_ongoing: dict[str | None, dict[str, RoomQuarters]] = {}
         self._found_changes: dict[str | None, list[_RoomChanges]] = {}
-        self._found_rows: dict[Series, dict[int, tuple[int, ...]]] = {}
 
     @cached_property
     def attributes(self) -> tuple[str, ...]:
@@ -174,9 +199,8 @@ class _Request:
 
     def all_rooms(self, series: Series = EVERYBODY) -> QuarterUsages:
         """Return the usage of all rooms by quarter."""
-        rows = self._series_rows(series)
-        found = {number: usage_of(number, *rest[:4]) for number, rest in rows.items() if any(rest)}
         plus, minus = self._changes(None, series)
+        found = self._stored(series, plus.keys() | minus.keys())
         if not plus and not minus:
             return found
         changed_steps = minus.keys() | {
@@ -306,19 +330,34 @@ class _Request:
                 if quarter is not None:
                     yield total_of_room(room, usages_of({number: quarter}).values())
 
+    def _stored(self, series: Series, single: AbstractSet[int]) -> QuarterUsages:
+        """Return the stored usage of a series, with an item for each of the `single` quarters."""
+        if self._edges and (series == EVERYBODY or series.value):
+            ranges = union((number, number + 1) for number in single)
+            if len(ranges) <= _MAX_RANGES:
+                return self._summed(series, ranges)
+        rows = self._series_rows(series)
+        return {number: usage_of(number, *rest[:4]) for number, rest in rows.items() if any(rest)}
+
+    def _summed(self, series: Series, single: Sequence[Interval]) -> QuarterUsages:
+        """Return the stored usage of a series: sums between the edges, and each quarter of the ranges of `single`."""
+        found: QuarterUsages = {}
+        for first, until, length in sums_between((self._first, *self._edges, self._until), single):
+            within = {"domain": self._domain, "first": first, "until": until, **series._asdict()}
+            rows = self._connection.rows("select_domain_sums", **within, length=length)
+            for number, meetings, participant_ms, highest in rows:
+                peak, before_latest = divmod(highest, _MOMENTS)
+                found[number] = QuarterUsage(meetings, participant_ms, peak, _MOMENTS - 1 - before_latest)
+        return found
+
     def _series_rows(self, series: Series) -> dict[int, tuple[int, ...]]:
         """Return the stored quarters of a series, by number.
 
         Those without an attribute are everybody in the quarters that are not stored for them.
         """
-        found = self._found_rows.get(series)
-        if found is None:
-            rows = self._rows("select_domain_quarters", **series._asdict())
-            found = {row[0]: row[1:] for row in rows}
-            if series != EVERYBODY and not series.value:
-                found = self._series_rows(EVERYBODY) | found
-            self._found_rows[series] = found
-        return found
+        rows = self._rows("select_domain_quarters", **series._asdict())
+        found = {row[0]: row[1:] for row in rows}
+        return self._series_rows(EVERYBODY) | found if series != EVERYBODY and not series.value else found
 
     def _changes(self, room: str | None, series: Series) -> _Changes:
         """Return what to add to the stored quarters of a series, and what to subtract."""
