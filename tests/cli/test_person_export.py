@@ -109,3 +109,13 @@ def test_a_file_that_cannot_be_written_is_named(database, tmp_path):
     done = ask(database, "--user", "anna", "-o", tmp_path / "file" / "anna.zip")
     assert done.exit_code == 2
     assert "cannot be written" in done.stderr
+
+
+def test_nothing_is_requested_while_the_list_of_erasures_cannot_be_written(database, tmp_path):
+    at = ["--database", str(database), "--domain", "acme"]
+    erase = ["privacy", "erase", "--user", "anna", "--yes", *at]
+    done = CliRunner().invoke(main, [*erase, "--erasure-list", str(tmp_path / "nothing" / "list")])
+    assert done.exit_code == 2
+    assert "list: cannot be written: no such directory, or permission denied" in done.stderr
+    listed = CliRunner().invoke(main, ["privacy", "erasures", "--json", *at])
+    assert json.loads(listed.stdout) == []

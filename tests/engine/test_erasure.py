@@ -1,11 +1,13 @@
 """Erasing people: what is left of them, and that nothing else changes."""
 
+import os
 from contextlib import contextmanager
 from hashlib import blake2b
 from random import Random
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from headcount.engine.engine import REORDER_WINDOW_MS, Engine
 from headcount.engine.erasure import new_eraser
@@ -394,3 +396,39 @@ def test_a_damaged_list_is_named(folder):
     with pytest.raises(BadInput, match=r"erased\.list: is no list of erasures"):
         stored.start()
     stored.close()
+
+
+def test_an_erasure_waits_for_its_list_and_nothing_else_does(tmp_path, stored):
+    stored.erased = ErasureList(tmp_path / "later" / "erased.list")
+    stored.start()
+    stored.append(join(0, "p-1", **ANNA))
+    with capture_logs() as logged:
+        waiting = erase(stored, 70_000, ANNA_ID)
+    stored.append(join(80_000, "p-2", user_id="bob"))
+    stored.show(NEW_YEAR + 100_000)
+    assert waiting.state is State.PENDING
+    assert stays(stored) == [("p-1", "anna", "Anna Müller", 0, None), ("p-2", "bob", None, 80, None)]
+    assert [one["event"] for one in logged] == ["an erasure failed; it will be retried"]
+    (tmp_path / "later").mkdir()
+    stored.show(NEW_YEAR + 300_000)
+    assert finished(stored)
+    assert stays(stored) == [("?", None, None, 0, None), ("p-2", "bob", None, 80, None)]
+    assert (tmp_path / "later" / "erased.list").exists()
+
+
+@pytest.mark.parametrize("requests", [[1], [1, 2]])
+def test_a_list_on_a_full_disk_stays_readable(tmp_path, stored, monkeypatch, requests):
+    """A request that does not fit is not in the list at all. It is complete later."""
+    stored.erased = ErasureList(tmp_path / "erased.list")
+    stored.start()
+    for number in requests[:-1]:
+        erase(stored, number, Selector(SelectorKind.USER_ID, f"user-{number}"))
+    known = stored.erased.missing([], "key")
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: whole(file, data[:-7]))
+    assert erase(stored, 50, ANNA_ID).state is State.PENDING
+    assert stored.erased.missing([], "key") == known
+    monkeypatch.undo()
+    stored.show(NEW_YEAR + 300_000)
+    assert finished(stored)
+    assert len(stored.erased.missing([], "key")) == len(requests)

@@ -155,6 +155,8 @@ def _erase(
                 f"The domain '{settings['domain']}' has nothing about {selector.description} now."
                 " The request also applies to backups and events that arrive later."
             )
+        if store.erasure_list is not None:
+            store.erasure_list.check()
         if not yes:
             click.confirm(
                 f"{mode.capitalize()} {selector.description} in the domain '{settings['domain']}'"

@@ -78,6 +78,7 @@ class Eraser:
         self._pseudonyms = pseudonyms_of(database)
         self._paused_until: Ms = -NEVER
         self._version: tuple[int, ...] = ()
+        self._is_listed = True
         self._policies: dict[str, ErasurePolicy] = {}
         self._requests: dict[int, Erasure] = {}
         self._search: tuple[int, Iterator[object]] | None = None
@@ -97,8 +98,7 @@ class Eraser:
             return
         self._version = version
         self._requests = {one.number: one for one in self._erasures.all()}
-        if self._list is not None:
-            self._list.add(self._requests.values(), self._pseudonyms.selector_key)
+        self._is_listed = self._list is None
         known, self._policies = self._policies, {}
         for one in self._requests.values():
             if one.domain not in self._policies:
@@ -255,11 +255,13 @@ class Eraser:
     # Steps.
 
     def step(self, cursor: int, now: Ms) -> bool:
-        """Do one bounded step of a request. Return whether there is more to do."""
-        if self.is_idle or now < self._paused_until:
+        """Do one bounded step of a request, which is in the list before. Return whether there is more to do."""
+        if (self.is_idle and self._is_listed) or now < self._paused_until:
             return False
         try:
-            self._step(cursor, now)
+            self._write_list()
+            if not self.is_idle:
+                self._step(cursor, now)
         except Exception as error:
             if not is_contained(error):
                 raise
@@ -268,6 +270,11 @@ class Eraser:
             self._paused_until = now + _RETRY_MS
             return False
         return True
+
+    def _write_list(self) -> None:
+        if self._list is not None and not self._is_listed:
+            self._list.add(self._requests.values(), self._pseudonyms.selector_key)
+        self._is_listed = True
 
     def _step(self, cursor: int, now: Ms) -> None:
         pending = next((one for one in self._requests.values() if one.state is State.PENDING), None)

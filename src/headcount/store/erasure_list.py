@@ -8,12 +8,13 @@ Responsible for the file. Must not know how people are erased.
 
 import os
 from collections.abc import Iterable, Sequence
+from errno import ENOSPC
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from headcount.errors import BadInput
+from headcount.errors import BadInput, CannotWrite
 from headcount.kernel.events import Ms
 from headcount.store.data_subjects import SelectorKind
 from headcount.store.database import file_of
@@ -44,6 +45,12 @@ class ErasureList:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def check(self) -> None:
+        """Raise `BadInput` if the list cannot be read, and `CannotWrite` if it cannot be written."""
+        self._read()
+        if not os.access(self._path if self._path.exists() else self._path.parent, os.W_OK):
+            raise CannotWrite(str(self._path), "no such directory, or permission denied")
 
     def missing(self, known: Sequence[Erasure], own_key: str) -> list[Erasure]:
         """Return the requests of the list that a store does not have. `own_key` is the key of its own hashes."""
@@ -78,12 +85,28 @@ class ErasureList:
             return
         rows: list[msgspec.Struct] = [] if head is not None else [_Head(key)]
         data = msgspec.json.Encoder().encode_lines([*rows, *new])
+        try:
+            self._append(data)
+        except OSError as error:
+            raise CannotWrite(str(self._path), error.strerror or str(error)) from error
+
+    def _append(self, data: bytes) -> None:
+        """Append all of the data, or nothing."""
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if head is None:
+            size = os.fstat(descriptor).st_size
+            if not size:
                 give_to_owner(descriptor, self._path)
-            os.write(descriptor, data)
-            os.fsync(descriptor)
+            is_whole = False
+            try:
+                written = os.write(descriptor, data)
+                os.fsync(descriptor)
+                is_whole = written == len(data)
+            finally:
+                if not is_whole:
+                    os.ftruncate(descriptor, size)
+            if not is_whole:
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
         finally:
             os.close(descriptor)
 
@@ -92,6 +115,8 @@ class ErasureList:
             head, *lines = self._path.read_bytes().splitlines()
         except (FileNotFoundError, ValueError):
             return None, []
+        except OSError as error:
+            raise BadInput(f"cannot be read: {error.strerror}", where=str(self._path)) from error
         try:
             return msgspec.json.decode(head, type=_Head), [
                 msgspec.json.decode(one, type=_Line) for one in lines
