@@ -2784,7 +2784,7 @@ export interface operations {
                 timezone?: string;
                 /** @description Only the room with this name. */
                 room?: string;
-                /** @description Maximum number of values with `group_by=attribute.KEY`. The group `remainder` stands for the rest. More than 10,000 means 10,000. */
+                /** @description Maximum number of rooms with `group_by=room`, or of values with `group_by=attribute.KEY`. The group `remainder` stands for the rest of the values. Default: 10,000 rooms, 100 values. More than 10,000 means 10,000. */
                 limit?: number;
                 /** @description Only what belongs to participants with this value of the attribute `role`. Any other key can be given in the same way. Several conditions must apply to the same stay. Headcount extension. */
                 "attribute.role"?: string;
@@ -2837,7 +2837,7 @@ export interface operations {
                 timezone?: string;
                 /** @description Only the room with this name. */
                 room?: string;
-                /** @description Maximum number of values with `group_by=attribute.KEY`. The group `remainder` stands for the rest. More than 10,000 means 10,000. */
+                /** @description Maximum number of values with `group_by=attribute.KEY`. The group `remainder` stands for the rest of the values. More than 10,000 means 10,000. */
                 limit?: number;
                 /** @description Only what belongs to participants with this value of the attribute `role`. Any other key can be given in the same way. Several conditions must apply to the same stay. Headcount extension. */
                 "attribute.role"?: string;

@@ -314,9 +314,11 @@ class Operations(WebhookOperations):
         return _report("/usage", reports.Usage, from_, group_by, filters)
 
     @Operation
-    def get_usage_by_room(self, from_: Day, **filters: Unpack[UsageFilters]) -> Call[reports.UsageByRoom]:
+    def get_usage_by_room(
+        self, from_: Day, *, limit: int | None = None, **filters: Unpack[UsageFilters]
+    ) -> Call[reports.UsageByRoom]:
         """Return usage by room, at most 10,000, by participant time."""
-        return _report("/usage", reports.UsageByRoom, from_, "room", filters)
+        return _report("/usage", reports.UsageByRoom, from_, "room", filters, limit)
 
     @Operation
     def get_usage_by_attribute(

@@ -43,7 +43,6 @@ _EXAMINED: Final = 1_000
 """Stays that are read to judge how sure an answer is."""
 _SHOWN: Final = 10
 """People whose labels are in the short text."""
-_PAGE_OF_ENTRIES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +293,8 @@ class Tools:
             group_by,
             timezone,
             room,
+            limit,
         )
-        groups = [_group(one) for one in found.data]
         totals = found.totals
         answer = answers.UsageReport(
             start=found.from_,
@@ -306,8 +305,8 @@ class Tools:
             participant_seconds=totals.participant_seconds,
             max_participants=totals.max_participants,
             total_count=found.total_count,
-            groups=groups[:limit],
-            truncated=len(groups) > limit or found.total_count > len(groups),
+            groups=[_group(one) for one in found.data[:limit]],
+            truncated=found.total_count > limit,
             certainty=certainty(found.meta, datetime.fromisoformat(found.to), 0),
         )
         text = (
@@ -412,22 +411,21 @@ async def _usage(
     group_by: str,
     timezone: str,
     room: str | None,
+    limit: int,
 ) -> Usage | UsageByRoom | UsageByValue:
     client = caller.client
     match group_by:
         case "hour" | "day" | "month" | "total":
             return await client.get_usage(start, group_by=group_by, to=end, timezone=timezone, room=room)
         case "room":
-            return await client.get_usage_by_room(start, to=end, timezone=timezone, room=room)
+            return await client.get_usage_by_room(start, to=end, timezone=timezone, room=room, limit=limit)
     if not caller.names.shown:
         raise ToolError(
             "Attributes are masked, like names: group by hour, day, month, room or total. The operator shows them with"
             " `headcount mcp --show-names`."
         )
     key = group_by.partition(".")[2]
-    return await client.get_usage_by_attribute(
-        key, start, to=end, timezone=timezone, room=room, limit=_PAGE_OF_ENTRIES
-    )
+    return await client.get_usage_by_attribute(key, start, to=end, timezone=timezone, room=room, limit=limit)
 
 
 def _group(one: Any) -> answers.UsageGroup:

@@ -49,6 +49,8 @@ def test_rooms_are_in_order_of_participant_time(busy):
     ]
     assert answer["totals"] == {"meetings": 2, "participant_seconds": 2 * HOUR + 900, "max_participants": 2}
     assert usage(busy, group_by="room", room="red")["total_count"] == 1
+    first = usage(busy, group_by="room", limit=1)
+    assert (first["data"], first["total_count"], first["totals"]) == (answer["data"][:1], 2, answer["totals"])
 
 
 def test_usage_is_filtered_by_room(busy):

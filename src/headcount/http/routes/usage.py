@@ -85,13 +85,18 @@ TO: Final = Param(
 _GROUP_BY: Final = "The size of a bucket, or `attribute.KEY` for a group of each value of that attribute."
 GROUP_BY_USAGE: Final = Param("group_by", _group_by(*_USAGE_GROUPS), _GROUP_BY, "day")
 GROUP_BY_CONCURRENCY: Final = Param("group_by", _group_by(*_CONCURRENCY_GROUPS), _GROUP_BY, "hour")
-LIMIT: Final = Param(
-    "limit",
-    Parser({"type": "integer", "minimum": 1, "maximum": _MAX_GROUPS}, _limit),
-    "Maximum number of values with `group_by=attribute.KEY`. The group `remainder` stands for the rest. More than"
-    f" {_MAX_GROUPS:,} means {_MAX_GROUPS:,}.",
-    _DEFAULT_VALUES,
+_VALUES: Final = (
+    "of values with `group_by=attribute.KEY`. The group `remainder` stands for the rest of the values."
 )
+_LIMIT: Final = Parser({"type": "integer", "minimum": 1, "maximum": _MAX_GROUPS}, _limit)
+_MORE: Final = f"More than {_MAX_GROUPS:,} means {_MAX_GROUPS:,}."
+LIMIT_OF_USAGE: Final = Param(
+    "limit",
+    _LIMIT,
+    f"Maximum number of rooms with `group_by=room`, or {_VALUES} Default: {_MAX_GROUPS:,} rooms, {_DEFAULT_VALUES} values. {_MORE}",
+    None,
+)
+LIMIT: Final = Param("limit", _LIMIT, f"Maximum number {_VALUES} {_MORE}", _DEFAULT_VALUES)
 TIMEZONE: Final = Param(
     "timezone",
     params.ZONE,
@@ -313,7 +318,7 @@ class _Values:
 
 @operation(
     "GET", "/usage", "getUsage", "Get usage", UsageByValue, Usage, UsageByRoom,
-    tag="Usage", params=(FROM, TO, GROUP_BY_USAGE, TIMEZONE, ROOM, LIMIT, *params.ATTRIBUTES),
+    tag="Usage", params=(FROM, TO, GROUP_BY_USAGE, TIMEZONE, ROOM, LIMIT_OF_USAGE, *params.ATTRIBUTES),
 )  # fmt: skip
 def get_usage(context: QueryContext, domain: str, request: Request) -> Answer:
     """Returns started meetings, participant time and peak participants, by hour, day or month of a time zone, by room, or by attribute."""
@@ -335,7 +340,7 @@ def get_usage(context: QueryContext, domain: str, request: Request) -> Answer:
     if group == "room":
         rooms, quarters = context.usage.by_room(domain, room, first, end, now, conditions, window.quarters)
         totals = _totals(total_of(window.edges, quarters))
-        by_room = [_room_usage(used) for used in rooms[:_MAX_GROUPS]]
+        by_room = [_room_usage(used) for used in rooms[: LIMIT_OF_USAGE.get(query) or _MAX_GROUPS]]
         return encode(UsageByRoom(*window.heading(group, completeness), totals, len(rooms), by_room)), {}
     quarters = context.usage.by_quarter(domain, room, first, end, now, conditions, window.quarters)
     totals = _totals(total_of(window.edges, quarters))
