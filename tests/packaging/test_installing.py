@@ -164,8 +164,9 @@ def test_uvx_runs_the_demo_to_its_first_page(minor, tmp_path, alone):
         process.wait(PATIENCE_S)
 
 
-def test_pip_with_extras_serves_on_postgresql_and_answers_agents(tmp_path, alone, postgres):
-    command = installed_by_pip("headcount[mcp,postgres]", sys.executable, tmp_path, alone)
+@pytest.mark.parametrize("minor", PYTHONS)
+def test_pip_with_extras_serves_on_postgresql_and_answers_agents(minor, tmp_path, alone, postgres):
+    command = installed_by_pip("headcount[mcp,postgres]", PYTHONS[minor], tmp_path, alone)
     run(
         command.command[0].with_name("python"),
         "-c",
@@ -176,8 +177,9 @@ def test_pip_with_extras_serves_on_postgresql_and_answers_agents(tmp_path, alone
     assert_it_works(command, tmp_path, current_version(), database=postgres.database())
 
 
-def test_pipx_installs_upgrades_and_removes(tmp_path, alone, index, next_wheel):
-    run(TOOLS / "pipx", "install", "headcount", environment=alone)
+@pytest.mark.parametrize("minor", PYTHONS)
+def test_pipx_installs_upgrades_and_removes(minor, tmp_path, alone, index, next_wheel):
+    run(TOOLS / "pipx", "install", "--python", PYTHONS[minor], "headcount", environment=alone)
     command = Installed([tmp_path / "bin/headcount"], tmp_path, alone)
     assert_it_works(command, tmp_path, current_version())
     later = index_with(tmp_path / "later", *index.glob("headcount-*"), next_wheel)
@@ -188,8 +190,9 @@ def test_pipx_installs_upgrades_and_removes(tmp_path, alone, index, next_wheel):
     assert (tmp_path / "headcount.db").exists()
 
 
-def test_uv_tool_installs_upgrades_and_removes(tmp_path, alone, index, next_wheel):
-    run(TOOLS / "uv", "tool", "install", "--python", sys.executable, "headcount", environment=alone)
+@pytest.mark.parametrize("minor", PYTHONS)
+def test_uv_tool_installs_upgrades_and_removes(minor, tmp_path, alone, index, next_wheel):
+    run(TOOLS / "uv", "tool", "install", "--python", PYTHONS[minor], "headcount", environment=alone)
     command = Installed([tmp_path / "bin/headcount"], tmp_path, alone)
     assert_it_works(command, tmp_path, current_version())
     later = index_with(tmp_path / "later", *index.glob("headcount-*"), next_wheel)
