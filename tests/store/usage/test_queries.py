@@ -115,9 +115,6 @@ def total_of(quarters):
 
 def fast_values(store, key, first, until, now, conditions=()):
     values, quarters = store.usage.by_value("default", key, None, first, until, now, conditions)
-    again, sums = store.usage.by_value("default", key, None, first, until, now, conditions, [first])
-    assert values == again
-    assert total_of(quarters) == total_of(sums)
     assert sum(one.participant_ms for one in values) == sum(one.participant_ms for one in quarters.values())
     assert [one.participant_ms for one in values] == sorted(
         (one.participant_ms for one in values), reverse=True
@@ -135,7 +132,7 @@ def most_of(spans):
 
 def fast(store, domain, first, until, now, conditions=()):
     rooms, quarters = store.usage.by_room(domain, None, first, until, now, conditions)
-    _, sums = store.usage.by_room(domain, None, first, until, now, conditions, range(first, until, 50))
+    sums = store.usage.by_quarter(domain, None, first, until, now, conditions, range(first, until, 50))
     assert total_of(quarters) == total_of(sums)
     found = {one.room: tuple(one)[1:] for one in rooms}
     if quarters:
