@@ -118,11 +118,15 @@ where domain = :domain
   and quarter < :until
 
 -- name: select_domain_sums
--- Sums of `length` quarters each. The highest of the last column has the greatest peak, and of equal peaks the first.
+-- Sums of `length` quarters each. The last column is the peak, times the ms of a sum, plus the ms from the peak to the end
+-- of the sum: the greatest has the highest peak, and of equal peaks the first.
 select :first + (quarter - :first) / :length * :length,
   cast(sum(meetings) as bigint),
   cast(sum(participant_ms) as bigint),
-  max(peak_participants * 4398046511104 + 4398046511103 - quarter * 900000 - peak_offset_ms)
+  max(
+    (peak_participants + 1) * (cast(:length as bigint) * 900000)
+    - 1 - (quarter - :first) % :length * 900000 - peak_offset_ms
+  )
 from domain_quarters
 where domain = :domain
   and attribute = :attribute

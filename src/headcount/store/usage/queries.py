@@ -53,8 +53,6 @@ _PENDING_LIMIT: Final = 5_000
 """Pending time ranges that one answer computes; more of them would take minutes."""
 _MAX_RANGES: Final = 50
 _DAY: Final = SCALES[1]
-_MOMENTS: Final = 2**42
-"""More than ms from 1970 to 2100. A peak times this, plus ms before the latest, is one number: its greatest is the first peak."""
 
 Edges = Sequence[int]
 """Quarters between which sums suffice."""
@@ -346,8 +344,9 @@ class _Request:
             within = {"domain": self._domain, "first": first, "until": until, **series._asdict()}
             rows = self._connection.rows("select_domain_sums", **within, length=length)
             for number, meetings, participant_ms, highest in rows:
-                peak, before_latest = divmod(highest, _MOMENTS)
-                found[number] = QuarterUsage(meetings, participant_ms, peak, _MOMENTS - 1 - before_latest)
+                peak, until_end = divmod(highest, length * QUARTER_MS)
+                peak_at = (number + length) * QUARTER_MS - 1 - until_end
+                found[number] = QuarterUsage(meetings, participant_ms, peak, peak_at)
         return found
 
     def _series_rows(self, series: Series) -> dict[int, tuple[int, ...]]:
