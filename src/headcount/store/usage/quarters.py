@@ -7,13 +7,14 @@ and who joined and left in it. A correction changes only the quarters that it to
 Responsible for the arithmetic of quarters. Must not know the database.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import msgspec
 
-from headcount.intervals import Interval
+from headcount.intervals import Interval, clip, union
 from headcount.kernel.events import Ms
 
 QUARTER_MS: Final[Ms] = 900_000
@@ -22,6 +23,8 @@ Steps = tuple[tuple[Ms, int], ...]
 """Changes of the number of participants: ms since the quarter began, and by how many; in order, one for each moment."""
 SCALES: Final = (30 * 96, 96, 1)
 """The numbers of quarters for which each room has totals."""
+DAY: Final = SCALES[1]
+"""Quarters of a day in UTC."""
 _STEPS: Final = msgspec.json.Decoder(Steps)
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -137,6 +140,30 @@ def sums_between(edges: Iterable[int], single: Sequence[Interval]) -> list[tuple
         else:
             found.append((first, until, length))
     return found
+
+
+def periods_without(first: int, until: int, days: AbstractSet[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield [first, until) as `periods_of` does, except that the quarters of these days are not part of longer periods."""
+    for start, end in clip(union((day * DAY, (day + 1) * DAY) for day in days), first, until):
+        yield from periods_of(first, start, SCALES)
+        yield 1, start, end
+        first = end
+    yield from periods_of(first, until, SCALES)
+
+
+def periods_of(first: int, until: int, scales: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
+    """Yield [first, until) as (scale, first period, end), with the longest scale that fits and shorter ones at both ends."""
+    if first >= until:
+        return
+    scale, *shorter = scales
+    begin, end = -(-first // scale), until // scale
+    if begin >= end:
+        if shorter:
+            yield from periods_of(first, until, tuple(shorter))
+        return
+    yield scale, begin, end
+    yield from periods_of(first, begin * scale, tuple(shorter) or (1,))
+    yield from periods_of(end * scale, until, tuple(shorter) or (1,))
 
 
 def encode_steps(steps: Steps) -> str:

@@ -10,21 +10,25 @@ Responsible for reading usage. Must not know time zones, hours or days.
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final
 
-from headcount.intervals import Interval, clip, union
+from headcount.intervals import Interval, union
 from headcount.kernel.events import Ms
 from headcount.limits import index_text, is_digest
 from headcount.store.database import Connection, Database, StoreBusy, consistent_read
 from headcount.store.usage.entries import ongoing_meetings
 from headcount.store.usage.quarters import (
+    DAY,
     QUARTER_MS,
     SCALES,
     ByNumber,
     Quarter,
     decode_steps,
     merged,
+    periods_of,
+    periods_without,
     quarters_in,
     sums_between,
 )
@@ -52,7 +56,6 @@ from headcount.store.usage.totals import (
 _PENDING_LIMIT: Final = 5_000
 """Pending time ranges that one answer computes; more of them would take minutes."""
 _MAX_RANGES: Final = 50
-_DAY: Final = SCALES[1]
 
 Edges = Sequence[int]
 """Quarters between which sums suffice."""
@@ -85,9 +88,7 @@ class Usage:
         edges: Edges = (),
     ) -> QuarterUsages:
         """Return the usage of quarters from `first` to `until` (exclusive) with any usage, of one room or of all."""
-        with consistent_read(self._database) as connection:
-            attribute = conditions[0][0] if conditions else None
-            request = _Request(connection, domain, first, until, now, attribute, edges)
+        with self._request(domain, first, until, now, [key for key, _ in conditions[:1]], edges) as request:
             series = request.series_of(conditions)
             if series is None:
                 return request.scan(room, conditions).by_quarter()
@@ -104,9 +105,7 @@ class Usage:
         edges: Edges = (),
     ) -> tuple[list[RoomUsage], QuarterUsages]:
         """Return the usage of each room with any, most time first, and the usage of quarters of all rooms."""
-        with consistent_read(self._database) as connection:
-            attribute = conditions[0][0] if conditions else None
-            request = _Request(connection, domain, first, until, now, attribute, edges)
+        with self._request(domain, first, until, now, [key for key, _ in conditions[:1]], edges) as request:
             series = request.series_of(conditions)
             if series is None:
                 scan = request.scan(room, conditions)
@@ -133,8 +132,7 @@ class Usage:
 
         The value None stands for those without the attribute. A meeting counts for each value that one of its stays has.
         """
-        with consistent_read(self._database) as connection:
-            request = _Request(connection, domain, first, until, now, attribute, edges)
+        with self._request(domain, first, until, now, [attribute], edges) as request:
             if conditions or attribute not in request.attributes:
                 scan = request.scan(room, conditions)
                 quarters, values = scan.by_quarter(), scan.by_value(attribute)
@@ -143,6 +141,13 @@ class Usage:
             else:
                 quarters, values = request.one_room(room), request.values_in_room(room, attribute)
         return sorted(values, key=lambda one: (-one.participant_ms, one.value or "")), quarters
+
+    @contextmanager
+    def _request(
+        self, domain: str, first: int, until: int, now: Ms, attributes: Sequence[str], edges: Edges
+    ) -> Iterator["_Request"]:
+        with consistent_read(self._database) as connection:
+            yield _Request(connection, domain, first, until, now, attributes, edges)
 
     def attributes(self, domain: str) -> list[str]:
         """Return the attributes of which the usage of each value is stored and that a participant of the domain has had."""
@@ -164,7 +169,7 @@ class _Request:
         first: int,
         until: int,
         now: Ms,
-        attribute: str | None,
+        computed: Sequence[str],
         edges: Edges,
     ) -> None:
         self._connection = connection
@@ -173,8 +178,8 @@ class _Request:
         self._until = until
         self._now = now
         self._edges = edges
-        self._computed = () if attribute is None else (attribute,)
-        """The attribute whose values the answer is about: parts of others are not computed."""
+        self._computed = computed
+        """The attributes with values that the answer is about: parts of others are not computed."""
         self._long_texts: dict[str, str] = {}
         self._found_ongoing: dict[str | None, dict[str, RoomQuarters]] = {}
         self._found_changes: dict[str | None, list[_RoomChanges]] = {}
@@ -242,11 +247,11 @@ class _Request:
         Days with pending rollups or ongoing meetings are added up from their quarters, all others from totals.
         """
         changes = self._changes_by_value(attribute)
-        touched = {number // _DAY for sides in changes.values() for side in sides for number in side}
+        touched = {number // DAY for sides in changes.values() for side in sides for number in side}
         values = {"domain": self._domain, "attribute": attribute}
         found: dict[str, ValueUsage] = {}
         quarters: dict[str, QuarterUsages] = {}
-        for scale, first, until in _periods_without(self._first, self._until, touched):
+        for scale, first, until in periods_without(self._first, self._until, touched):
             within = values | {"first": first, "until": until}
             if scale == 1:
                 for name, number, *rest in self._connection.rows("select_quarters_by_value", **within):
@@ -310,7 +315,7 @@ class _Request:
     def _room_totals(self, series: Series) -> dict[str, RoomUsage]:
         """Return the stored usage of each room, from the longest periods that fit."""
         found: dict[str, RoomUsage] = {}
-        for scale, first, until in _periods(self._first, self._until, SCALES):
+        for scale, first, until in periods_of(self._first, self._until, SCALES):
             for used in self._rooms_in(series, scale, first, until):
                 found[used.room] = found[used.room].plus(used) if used.room in found else used
         return found
@@ -486,27 +491,3 @@ def _changed(
 
 def _add(found: dict[str, ValueUsage], name: str, used: ValueUsage) -> None:
     found[name] = found[name].plus(used) if name in found else used
-
-
-def _periods_without(first: int, until: int, days: AbstractSet[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield [first, until) as `_periods` does, except that the quarters of these days are not part of longer periods."""
-    for start, end in clip(union((day * _DAY, (day + 1) * _DAY) for day in days), first, until):
-        yield from _periods(first, start, SCALES)
-        yield 1, start, end
-        first = end
-    yield from _periods(first, until, SCALES)
-
-
-def _periods(first: int, until: int, scales: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
-    """Yield [first, until) as (scale, first period, end), with the longest scale that fits and shorter ones at both ends."""
-    if first >= until:
-        return
-    scale, *shorter = scales
-    begin, end = -(-first // scale), until // scale
-    if begin >= end:
-        if shorter:
-            yield from _periods(first, until, tuple(shorter))
-        return
-    yield scale, begin, end
-    yield from _periods(first, begin * scale, tuple(shorter) or (1,))
-    yield from _periods(end * scale, until, tuple(shorter) or (1,))
