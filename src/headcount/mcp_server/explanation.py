@@ -12,6 +12,7 @@ from headcount.client.models import Meeting, RoomStay
 from headcount.client.reports import Correction, Explanation, ExplanationStep
 from headcount.mcp_server import answers
 from headcount.mcp_server.certainty import INFERRED, certainty, examined, time_text
+from headcount.mcp_server.forms import meeting_summary, person_fields
 from headcount.mcp_server.masking import Names, shorten
 
 _MAX_MESSAGE: Final = 300
@@ -63,15 +64,7 @@ def explanation_of(
     steps, corrections = found.steps[:limit], found.corrections[:limit]
     is_cut = len(found.steps) > limit or len(found.corrections) > limit
     return answers.MeetingExplanation(
-        meeting=answers.MeetingSummary(
-            id=found.id,
-            room=found.room,
-            start=time_text(found.start_time),
-            end=None if found.ongoing else time_text(found.start_time + found.duration),
-            duration_seconds=found.duration,
-            ongoing=found.ongoing,
-            max_participants=found.max_participants,
-        ),
+        meeting=meeting_summary(found),
         previous_ids=found.previous_ids[:limit],
         started_because=None if found.start is None else people.sentence(found.start),
         ended_because=None if found.end is None else people.sentence(found.end),
@@ -124,12 +117,8 @@ class _People:
         user_id, name = self._known.get(participant_id, (None, None))
         label = self._names.label(user_id, participant_id)
         if label not in self._listed:
-            shown = self._names.shown
-            self._listed[label] = answers.Person(
-                label=label,
-                name=shorten(name) if shown and name else None,
-                user_id=user_id if shown else None,
-            )
+            fields = person_fields(self._names, user_id, participant_id, name or None)
+            self._listed[label] = answers.Person(**fields)
         return label
 
     def sentence(self, step: ExplanationStep) -> str:

@@ -192,7 +192,9 @@ def _hours_of(midnights: Sequence[Ms]) -> list[int]:
 
 def _values(view: View, attribute: str, selection: tuple[str, str | None, int, int, Ms]) -> list[ValueUsage]:
     domain, room, first, until, now = selection
-    rows, _ = view.context.store.usage.by_value(domain, attribute, room, first, until, now)
+    rows, _ = view.context.store.usage.by_value(
+        domain, attribute, room, first, until, now, edges=(first, until)
+    )
     return [ValueUsage(row.value, row.meetings, row.participant_ms, row.peak) for row in rows]
 
 
